@@ -1,0 +1,205 @@
+"""The table of settings: each one's name, meaning, default and reader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jackfield.sealing import UnusableKey, parse_master_key
+from jackfield.settings import values
+
+
+class SettingError(Exception):
+    """A setting cannot be used; the sentence names it and what it takes, and no secret."""
+
+    def __init__(self, setting: str, reason: str) -> None:
+        super().__init__(f"{setting}: {reason}")
+        self.setting = setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One row: how a setting is called, what it does, how it is read and shown.
+
+    Without a `default` it may stay unset, which gives `unset`; `instead` says what happens then.
+    """
+
+    name: str
+    does: str
+    takes: str
+    read: Callable[[str], object] = str
+    default: str = ""
+    unset: object = None
+    instead: str = ""
+    show: Callable[[Any], str] = str
+    is_secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        return f"JACKFIELD_{self.name.upper()}"
+
+    def read_from(self, environ: Mapping[str, str], *, override: object) -> object:
+        """Return the value, from `override` if that is not None; raise `SettingError`."""
+        if override is not None:
+            return self._read(str(override), called=f"--{self.name.replace('_', '-')}")
+        text = environ.get(self.variable, "").strip() or self.default
+        return self._read(text, called=self.variable) if text else self.unset
+
+    def _read(self, text: str, *, called: str) -> object:
+        try:
+            return self.read(text)
+        except UnusableKey as error:
+            raise SettingError(called, str(error)) from None
+        except ValueError:
+            given = "its value" if self.is_secret else repr(text)
+            raise SettingError(called, f"{given} cannot be used; it takes {self.takes}") from None
+
+
+SETTINGS = (
+    Setting(
+        name="data",
+        does="Where the SQLite database, its key file and the command socket live.",
+        takes="a directory, made if it is not there",
+        read=values.directory,
+        instead="the user's data directory",
+    ),
+    Setting(
+        name="database_url",
+        does="The database.",
+        takes="`sqlite:///FILE` (a fourth slash begins an absolute path) or `postgresql://…`",
+        read=values.database_url,
+        instead="`jackfield.sqlite3` in the data directory",
+        show=values.without_password,
+        is_secret=True,
+    ),
+    Setting(
+        name="master_key",
+        does="Seals credentials in the database. PostgreSQL needs it.",
+        takes="32 bytes in hexadecimal or base64; several are parted by commas, newest first",
+        read=parse_master_key,
+        unset=(),
+        instead="a key file beside the SQLite database",
+        show=values.masked,
+        is_secret=True,
+    ),
+    Setting(
+        name="host",
+        does="The address to listen on.",
+        takes="an address or a name",
+        read=values.visible,
+        default="127.0.0.1",
+    ),
+    Setting(
+        name="port",
+        does="The port to listen on; 0 takes a free one.",
+        takes="a whole number from 0 to 65535",
+        read=values.whole_number(0, 65_535),
+        default="8080",
+    ),
+    Setting(
+        name="public_url",
+        does="The base of absolute links, as the world outside reaches this gateway.",
+        takes="an http or https URL without query",
+        read=values.web_url,
+        instead="what the request's host says",
+    ),
+    Setting(
+        name="operations_token",
+        does="Opens `/metrics` and the reasons in `/readyz` to others than loopback.",
+        takes="visible ASCII without spaces",
+        read=values.visible,
+        instead="loopback only",
+        show=values.masked,
+        is_secret=True,
+    ),
+    Setting(
+        name="ownership",
+        does="What makes an account its tenant's: the provider's word, or the tenant's own.",
+        takes="`prove` or `trust`",
+        read=values.Ownership,
+        default="prove",
+    ),
+    Setting(
+        name="mask_access_tokens",
+        does="Hides access tokens in answers, even from the account's owner.",
+        takes="`true` or `false`",
+        read=values.yes_or_no,
+        default="false",
+        show=values.yes_or_no_in_words,
+    ),
+    Setting(
+        name="hold_retention",
+        does="How long a message waits for a link before it is given up.",
+        takes="a time such as `30s`, `15m`, `12h`, `7d`, at most ten years",
+        read=values.duration,
+        default="7d",
+        show=values.duration_in_words,
+    ),
+    Setting(
+        name="egress_allow",
+        does="Private networks that outgoing requests may reach.",
+        takes="networks such as `10.1.0.0/16`, parted by commas",
+        read=values.networks,
+        unset=(),
+        instead="none",
+        show=values.networks_in_words,
+    ),
+    Setting(
+        name="in_flight",
+        does="How many deliveries are attempted at the same time.",
+        takes="a whole number from 1 to 4096",
+        read=values.whole_number(1, 4_096),
+        default="256",
+    ),
+    Setting(
+        name="pool",
+        does="Connections for reading, on PostgreSQL.",
+        takes="a whole number from 1 to 64",
+        read=values.whole_number(1, 64),
+        default="4",
+    ),
+    Setting(
+        name="log_level",
+        does="The least important events that are logged.",
+        takes="`debug`, `info`, `warning` or `error`",
+        read=values.LogLevel,
+        default="info",
+    ),
+    Setting(
+        name="log_format",
+        does="How log lines look; `auto` is `console` on a terminal and `json` elsewhere.",
+        takes="`auto`, `json` or `console`",
+        read=values.LogFormat,
+        default="auto",
+    ),
+    Setting(
+        name="crash_at",
+        does="Kills the process at a named point in the code. For crash tests only.",
+        takes="`NAME` or `NAME:N`, with a name from `src/jackfield/crashpoints.py`",
+        instead="never",
+    ),
+)
+
+_PREFACE = """\
+# Settings
+
+Every setting is an environment variable; an empty one counts as not set. A command's option of
+the same name (`--data`, `--host`, `--port`) wins over it. A value that cannot be used stops the
+start with a sentence that says what is accepted.
+
+This page is made from the table in `src/jackfield/settings/table.py`; a test compares the two.
+
+| variable | default | what it does | what it takes |
+| --- | --- | --- | --- |
+"""
+
+
+def markdown() -> str:
+    """Return docs/settings.md, which is made from `SETTINGS`."""
+    return _PREFACE + "".join(_line(setting) for setting in SETTINGS)
+
+
+def _line(setting: Setting) -> str:
+    default = f"`{setting.default}`" if setting.default else setting.instead
+    return f"| `{setting.variable}` | {default} | {setting.does} | {setting.takes} |\n"

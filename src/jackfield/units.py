@@ -1,0 +1,99 @@
+"""A unit of work: what a rule asks of the store, in one place.
+
+A unit is a generator that yields statements and receives their rows. It awaits nothing, so
+one text runs on SQLite's writer thread and on asyncpg. `await store.commit(unit)` answers
+after COMMIT; `await store.read(unit)` runs one that only looks.
+
+    @unit
+    def rename(key: str, name: str, accounts: Accounts) -> Steps[Account]:
+        account = yield from accounts.find(key)
+        if account is None:
+            raise NotFound
+        return (yield from accounts.rename(account.id, name))
+
+Calling a function marked `@unit` runs nothing: it gives a `Unit`, which the store may start
+more than once (a deadlock, a neighbour that failed). So a unit changes nothing but rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Generic, ParamSpec, Protocol, TypeAlias, TypeVar
+
+Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
+Arguments = ParamSpec("Arguments")
+
+Row: TypeAlias = Sequence[Any]
+Rows: TypeAlias = Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One prepared statement and the values of each run of it; only the store looks inside."""
+
+    prepared: object
+    values: Sequence[Mapping[str, Any]]
+
+
+Steps: TypeAlias = Generator[Statement, Rows, Result]
+"""What the body of a unit is: statements out, rows in, a result at the end."""
+
+
+class Unit(Generic[Result_co]):
+    """Work that can be started afresh. `yield from` it inside another unit.
+
+    `is_alone` keeps it from running between the statements of its neighbours in a batch.
+    """
+
+    __slots__ = ("_start", "is_alone")
+
+    def __init__(
+        self,
+        start: Callable[[], Generator[Statement, Rows, Result_co]],
+        *,
+        is_alone: bool = False,
+    ) -> None:
+        self._start = start
+        self.is_alone = is_alone
+
+    def __iter__(self) -> Generator[Statement, Rows, Result_co]:
+        return self._start()
+
+
+def unit(
+    function: Callable[Arguments, Generator[Statement, Rows, Result]],
+) -> Callable[Arguments, Unit[Result]]:
+    """Make `function`, a generator of statements, give a `Unit` that can be started afresh."""
+
+    @wraps(function)
+    def bind(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Unit[Result]:
+        return Unit(lambda: function(*args, **kwargs))
+
+    return bind
+
+
+def alone(work: Unit[Result]) -> Unit[Result]:
+    """Return `work` to be run in a transaction of its own.
+
+    For a rule that reads a set and then writes what must hold for the whole of it.
+    """
+    return Unit(work.__iter__, is_alone=True)
+
+
+class Store(Protocol):
+    """Where units run."""
+
+    async def commit(self, work: Unit[Result]) -> Result:
+        """Run `work` in a transaction and return its result once it is durable.
+
+        Raises what `work` raises (nothing of it is then stored), `Unavailable` when the store
+        cannot be reached, and `OutcomeUnknown` when COMMIT itself gave no clear answer.
+        """
+        ...
+
+    async def read(self, work: Unit[Result]) -> Result:
+        """Run `work`, which must only look, and return its result."""
+        ...
