@@ -1,0 +1,110 @@
+"""What was held goes out once somebody may hear it: in slices, oldest first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from jackfield.clock import Clock, Moment
+from jackfield.deliveries import Binding, HeldMessages, Release, bind
+from jackfield.messages import decode, render
+from jackfield.problems import Unavailable
+from jackfield.units import Steps, Store, alone, unit
+
+log = structlog.get_logger()
+
+SLICE = 200
+"""Messages per transaction: few enough that the hot path never waits long behind one."""
+
+_AFTER_TROUBLE = 1.0
+
+
+@unit
+def release_slice(account_id: int, *, now: Moment, held: HeldMessages) -> Steps[int]:
+    """Bind the account's oldest held messages; return how many, fewer than `SLICE` at the end.
+
+    While the account is marked as releasing, what arrives is held too, so that it cannot
+    overtake; the mark goes in the transaction that finds nothing more to release.
+    """
+    receiver = yield from held.receiver(account_id)
+    binding = None if receiver is None else bind(receiver)
+    if receiver is None or not isinstance(binding, Binding):
+        yield from held.finish(account_id)
+        return 0
+    waiting = yield from held.oldest(account_id, SLICE)
+    releases = [
+        Release(
+            one,
+            render(
+                decode(one.content),
+                message_uuid=one.message_id,
+                provider=one.provider,
+                account=receiver.external_id,
+                person=one.address,
+                webhook_version=binding.webhook_version,
+            ),
+        )
+        for one in waiting
+    ]
+    if releases:
+        yield from held.release(releases, account_id=account_id, binding=binding, now=now)
+    if len(releases) < SLICE:
+        yield from held.finish(account_id)
+    return len(releases)
+
+
+class Releaser:
+    """Releases account after account, one slice at a time."""
+
+    def __init__(
+        self,
+        store: Store,
+        held: HeldMessages,
+        *,
+        clock: Clock,
+        released: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._held = held
+        self._clock = clock
+        self._released = released
+        self._news = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, first with what an earlier process left half released."""
+        self._news.set()
+        self._running = asyncio.create_task(self._run(), name="releaser")
+
+    def wake(self) -> None:
+        """Say that an account was linked or vouched for."""
+        self._news.set()
+
+    async def stop(self) -> None:
+        """Stop between two slices."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                for account_id in await self._store.read(self._held.releasing()):
+                    await self._release(account_id)
+            except Unavailable:
+                log.warning("releaser.store_unavailable")
+                await asyncio.sleep(_AFTER_TROUBLE)
+                self._news.set()
+
+    async def _release(self, account_id: int) -> None:
+        count = SLICE
+        while count == SLICE:
+            work = release_slice(account_id, now=self._clock(), held=self._held)
+            count = await self._store.commit(alone(work))
+            if count:
+                log.info("held.released", account=account_id, messages=count)
+                self._released()

@@ -1,0 +1,239 @@
+"""A verified webhook's events become messages and deliveries, in one transaction.
+
+Each event finds its own account, so one POST may serve many tenants and nothing of one reaches
+another. What nobody here knows, and what could not be read, is kept for the operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from typing import Protocol
+
+from jackfield.accounts import Provider
+from jackfield.clock import Moment
+from jackfield.deliveries import Binding, Held, Receiver, bind
+from jackfield.ids import uuid7
+from jackfield.messages import Event, Reading, render
+from jackfield.units import Steps, Unit, unit
+
+_SEVERAL_IDS = frozenset({Provider.WHATSAPP})
+"""Providers whose people may come under another id tomorrow: a number, then a user id."""
+
+Address = tuple[int, str]
+"""A person as seen by one account: the account's row and any id of the person's."""
+
+
+class Kept(StrEnum):
+    """Why a piece of a webhook is kept although it became no message."""
+
+    UNREAD = "unread"  # it could not be understood
+    UNKNOWN = "unknown"  # no account here answers to it
+    DIFFERS = "differs"  # a known event's key with another content
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBody:
+    """A piece of a verified webhook that waits for an operator."""
+
+    kind: Kept
+    provider: str | None
+    routing_key: str | None
+    reason: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One new message and the delivery that it causes; `body` is there once it is bound."""
+
+    message_id: str
+    delivery_id: str
+    event: Event
+    receiver: Receiver
+    person: str
+    binding: Binding | Held
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a webhook, in numbers of its pieces."""
+
+    delivered: int
+    held: int
+    repeated: int
+    unknown: int
+    unread: int
+
+
+class Arrivals(Protocol):
+    """What arriving messages ask of the store."""
+
+    def receivers(
+        self,
+        names: Sequence[tuple[str, str]],
+        *,
+        provider_app_id: int,
+    ) -> Unit[Mapping[tuple[str, str], Receiver]]:
+        """Return the accounts by (provider, routing key) that this provider app may serve."""
+        ...
+
+    def claim(
+        self,
+        events: Sequence[tuple[str, Event]],
+        *,
+        now: Moment,
+    ) -> Unit[set[str]]:
+        """Claim each event for a message id; return the ids whose event was not seen before."""
+        ...
+
+    def repeat(self, events: Sequence[Event]) -> Unit[list[Event]]:
+        """Count repeats of known events; return those that came with another content."""
+        ...
+
+    def people(self, addresses: Sequence[Address]) -> Unit[Mapping[Address, str]]:
+        """Return whom these addresses stand for, as far as they were seen before."""
+        ...
+
+    def introduce(self, people: Mapping[Address, str]) -> Unit[None]:
+        """Remember whom new addresses stand for."""
+        ...
+
+    def add(self, arrivals: Sequence[Arrival], *, now: Moment) -> Unit[None]:
+        """Store the messages and their deliveries, in this order; what is bound is due now."""
+        ...
+
+    def keep(
+        self,
+        bodies: Sequence[KeptBody],
+        *,
+        provider_app_id: int,
+        now: Moment,
+    ) -> Unit[None]:
+        """Keep pieces for the operator; the same piece again changes nothing."""
+        ...
+
+
+@unit
+def accept(
+    reading: Reading,
+    *,
+    provider_app_id: int,
+    now: Moment,
+    arrivals: Arrivals,
+) -> Steps[Accepted]:
+    """Store everything that one verified webhook said; what was stored before stays as it is."""
+    receivers = yield from arrivals.receivers(
+        list({(event.provider, event.routing_key): None for event in reading.events}),
+        provider_app_id=provider_app_id,
+    )
+    known = [(uuid7(), e) for e in reading.events if (e.provider, e.routing_key) in receivers]
+    unknown = [e for e in reading.events if (e.provider, e.routing_key) not in receivers]
+    claimed: set[str] = set()
+    if known:
+        claimed = yield from arrivals.claim(known, now=now)
+    new = [(message_id, event) for message_id, event in known if message_id in claimed]
+    repeats = [event for message_id, event in known if message_id not in claimed]
+    differing: list[Event] = []
+    if repeats:
+        differing = yield from arrivals.repeat(repeats)
+    added: list[Arrival] = []
+    if new:
+        people = yield from _people(new, receivers, arrivals)
+        added = [
+            _arrival(message_id, event, receivers[event.provider, event.routing_key], person)
+            for (message_id, event), person in zip(new, people, strict=True)
+        ]
+        yield from arrivals.add(added, now=now)
+    kept = list(_kept(reading, unknown, differing))
+    if kept:
+        yield from arrivals.keep(kept, provider_app_id=provider_app_id, now=now)
+    held = sum(isinstance(arrival.binding, Held) for arrival in added)
+    return Accepted(
+        delivered=len(added) - held,
+        held=held,
+        repeated=len(repeats),
+        unknown=len(unknown),
+        unread=len(reading.unread),
+    )
+
+
+def _arrival(message_id: str, event: Event, receiver: Receiver, person: str) -> Arrival:
+    binding = bind(receiver)
+    if isinstance(binding, Binding) and receiver.is_releasing:
+        # Older messages of this account are on their way out of hold; this one goes behind them.
+        binding = Held.RELEASING
+    body = None
+    if isinstance(binding, Binding):
+        body = render(
+            event.message,
+            message_uuid=message_id,
+            provider=event.provider,
+            account=receiver.external_id,
+            person=event.people[0],
+            webhook_version=binding.webhook_version,
+        )
+    return Arrival(message_id, uuid7(), event, receiver, person, binding, body)
+
+
+@unit
+def _people(
+    new: Sequence[tuple[str, Event]],
+    receivers: Mapping[tuple[str, str], Receiver],
+    arrivals: Arrivals,
+) -> Steps[list[str]]:
+    """Return the one id that stands for each event's sender, whatever id it came under."""
+    addresses = [_addresses(event, receivers) for _, event in new]
+    several = [address for group in addresses for address in group]
+    if not several:
+        return [event.people[0] for _, event in new]
+    known = dict((yield from arrivals.people(list(dict.fromkeys(several)))))
+    strangers: dict[Address, str] = {}
+    people = []
+    for (_, event), group in zip(new, addresses, strict=True):
+        person = next((known[a] for a in group if a in known), event.people[0])
+        strangers.update({a: person for a in group if a not in known})
+        known |= {a: person for a in group if a not in known}
+        people.append(person)
+    if strangers:
+        yield from arrivals.introduce(strangers)
+    return people
+
+
+def _addresses(
+    event: Event,
+    receivers: Mapping[tuple[str, str], Receiver],
+) -> list[Address]:
+    if event.provider not in _SEVERAL_IDS:
+        return []
+    account_id = receivers[event.provider, event.routing_key].account_id
+    return [(account_id, address) for address in event.people]
+
+
+def _kept(
+    reading: Reading,
+    unknown: Sequence[Event],
+    differing: Sequence[Event],
+) -> Iterable[KeptBody]:
+    for piece in reading.unread:
+        yield KeptBody(Kept.UNREAD, piece.provider, piece.routing_key, piece.reason, piece.body)
+    for event in unknown:
+        reason = "no account that this provider app serves answers to this id"
+        yield _kept_event(Kept.UNKNOWN, event, reason)
+    for event in differing:
+        reason = "this event arrived before with another content"
+        yield _kept_event(Kept.DIFFERS, event, reason)
+
+
+def _kept_event(kind: Kept, event: Event, reason: str) -> KeptBody:
+    body = bytes(event.message.raw)
+    return KeptBody(kind, event.provider, event.routing_key, reason, body)
+
+
+def digest(kept: KeptBody) -> bytes:
+    """Return what tells one kept piece from another: SHA-256 over whose it is and its body."""
+    whose = f"{kept.provider}/{kept.routing_key}/".encode()
+    return sha256(whose + kept.body).digest()

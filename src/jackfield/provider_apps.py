@@ -1,0 +1,66 @@
+"""Provider apps: what the operator has with a provider, and which tenants may use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from jackfield.clock import Moment
+from jackfield.sealing import Place
+from jackfield.units import Unit
+
+
+class SecretRole(StrEnum):
+    """What a provider app's secret is for."""
+
+    APP_SECRET = "app_secret"  # noqa: S105 -- the word for it, not a secret
+    VERIFY_TOKEN = "verify_token"  # noqa: S105 -- the word for it, not a secret
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderApp:
+    """One app or partner contract; its `name` ends its webhook path. Secrets stay sealed."""
+
+    id: int
+    kind: str
+    name: str
+    serves_all: bool
+    sealed: Mapping[SecretRole, Sequence[bytes]]
+
+
+class ProviderApps(Protocol):
+    """What is asked of the provider apps' tables."""
+
+    def add(
+        self,
+        kind: str,
+        name: str,
+        *,
+        sealed: Mapping[SecretRole, bytes],
+        now: Moment,
+    ) -> Unit[bool]:
+        """Store a provider app and its secrets; False when the kind has that name already."""
+        ...
+
+    def find(self, kind: str, name: str) -> Unit[ProviderApp | None]:
+        """Return the provider app with its sealed secrets, newest first, or None."""
+        ...
+
+    def grant(self, provider_app_id: int, api_key: str) -> Unit[None]:
+        """Let one tenant's accounts be served by it; doing so twice changes nothing."""
+        ...
+
+    def grant_all(self, provider_app_id: int) -> Unit[None]:
+        """Let every tenant's accounts be served by it, those to come included."""
+        ...
+
+    def may_serve(self, provider_app_id: int, api_key: str) -> Unit[bool]:
+        """Return whether it may serve the tenant's accounts."""
+        ...
+
+
+def secret_place(kind: str, name: str, role: SecretRole) -> Place:
+    """Return where a provider app's sealed secret lives, and opens."""
+    return Place("provider_app_secrets", f"{kind}/{name}", role)

@@ -1,0 +1,1 @@
+"""The door to the database: one schema, two engines; nothing outside this folder knows SQL."""

@@ -1,0 +1,112 @@
+"""Many small units of work, one transaction (group commit).
+
+While one transaction is being made durable, the next units gather; the batch goes when the
+writer is free. There is no timer: a lone request waits for nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jackfield.metrics import Metrics
+from jackfield.problems import Unavailable
+from jackfield.units import Result, Unit
+
+LARGEST_BATCH = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A unit whose transaction is committed."""
+
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A unit of which nothing was stored, or of which that is not known."""
+
+    error: BaseException
+
+
+Ended = Done | Failed
+
+
+def outcome(ended: Ended) -> Any:  # noqa: ANN401 -- whatever the unit returned
+    """Return what a unit returned, or raise what it raised."""
+    if isinstance(ended, Failed):
+        raise ended.error
+    return ended.result
+
+
+RunBatch = Callable[[Sequence[Unit[Any]]], Awaitable[list[Ended]]]
+"""Runs units in one transaction, or in several where one unit would harm its neighbours.
+
+Gives one `Ended` for each unit, in order, and raises nothing of a unit's.
+"""
+
+
+class Committer:
+    """Gathers units into batches for one writer."""
+
+    def __init__(self, run_batch: RunBatch, *, metrics: Metrics) -> None:
+        self._run_batch = run_batch
+        self._metrics = metrics
+        self._waiting: deque[tuple[Unit[Any], asyncio.Future[Any]]] = deque()
+        self._writing: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def commit(self, work: Unit[Result]) -> Result:
+        """Return the result of `work` once it is durable; see `Store.commit`."""
+        if self._closed:
+            raise Unavailable("The store is closing; try again shortly.")
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((work, future))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
+        return await future
+
+    async def close(self) -> None:
+        """Take no more units and wait for those already taken."""
+        self._closed = True
+        if self._writing is not None:
+            await self._writing
+
+    async def _write(self) -> None:
+        try:
+            while self._waiting:
+                batch = self._gather()
+                with self._metrics.commit_seconds.time():
+                    ended = await self._run([work for work, _ in batch])
+                self._metrics.commit_batch_size.observe(len(batch))
+                for (_, future), end in zip(batch, ended, strict=True):
+                    _answer(future, end)
+        finally:
+            self._writing = None
+
+    def _gather(self) -> list[tuple[Unit[Any], asyncio.Future[Any]]]:
+        batch = [self._waiting.popleft()]
+        while self._waiting and len(batch) < LARGEST_BATCH:
+            if batch[-1][0].is_alone or self._waiting[0][0].is_alone:
+                break
+            batch.append(self._waiting.popleft())
+        return batch
+
+    async def _run(self, units: Sequence[Unit[Any]]) -> list[Ended]:
+        try:
+            return await self._run_batch(units)
+        except Exception as error:  # noqa: BLE001 -- each waiting caller is told, and raises it
+            return [Failed(error)] * len(units)
+
+
+def _answer(future: asyncio.Future[Any], end: Ended) -> None:
+    if future.done():  # the caller went away; what it asked for is committed all the same
+        return
+    if isinstance(end, Done):
+        future.set_result(end.result)
+    else:
+        future.set_exception(end.error)

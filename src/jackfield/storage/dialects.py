@@ -1,0 +1,81 @@
+"""Every place where SQLite and PostgreSQL differ in what is said to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Delete, Insert, Integer, Select, Update, bindparam, cast
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql import asyncpg, insert
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from jackfield.units import Statement
+
+# PostgreSQL's INSERT ... ON CONFLICT compiles for SQLite too; the other way round it does not.
+__all__ = ["Engine", "Prepared", "insert"]
+
+_SQLITE = sqlite.dialect(paramstyle="named")
+_POSTGRES = asyncpg.dialect()  # type: ignore[no-untyped-call] # untyped there
+
+ORDINAL = "ordinal_"
+
+
+class Engine(StrEnum):
+    """The two databases, by the scheme of their URL."""
+
+    SQLITE = "sqlite"
+    POSTGRES = "postgresql"
+
+
+class Prepared:
+    """One statement, written once in SQLAlchemy Core and compiled once for each engine.
+
+    Call it with the values of this run to get what a unit yields; `many` runs it once for
+    each mapping and gives all rows, one run's after the other's.
+    """
+
+    def __init__(self, core: Select[Any] | Insert | Update | Delete) -> None:
+        self._core = core
+        self.writes = not isinstance(core, Select)
+        self.returns = isinstance(core, Select) or bool(core.exported_columns)
+
+    def __call__(self, **values: object) -> Statement:
+        return Statement(self, (values,))
+
+    def many(self, values: Sequence[Mapping[str, Any]]) -> Statement:
+        """Return the statement to be run once for each of `values`, in their order."""
+        return Statement(self, values)
+
+    @cached_property
+    def sqlite(self) -> tuple[str, Mapping[str, Any]]:
+        """The text for sqlite3, which takes values by name, and the values that stand in it."""
+        compiled = self._core.compile(dialect=_SQLITE)
+        return str(compiled), _constants(compiled)
+
+    @cached_property
+    def postgres(self) -> tuple[str, Sequence[str], Mapping[str, Any]]:
+        """The text for asyncpg, the order of its values, and those that stand in it."""
+        return _for_postgres(self._core)
+
+    @cached_property
+    def postgres_in_turn(self) -> tuple[str, Sequence[str], Mapping[str, Any]]:
+        """The same with one more column, so that the rows of many runs can be told apart."""
+        ordinal = cast(bindparam(ORDINAL), Integer)
+        if isinstance(self._core, Select):
+            return _for_postgres(self._core.add_columns(ordinal))
+        return _for_postgres(self._core.returning(ordinal))
+
+
+def _for_postgres(
+    core: Select[Any] | Insert | Update | Delete,
+) -> tuple[str, Sequence[str], Mapping[str, Any]]:
+    compiled = core.compile(dialect=_POSTGRES)
+    return str(compiled), tuple(compiled.positiontup or ()), _constants(compiled)
+
+
+def _constants(compiled: SQLCompiler) -> Mapping[str, Any]:
+    names = compiled.bind_names
+    return {name: bind.value for bind, name in names.items() if not bind.required}

@@ -1,0 +1,122 @@
+"""What waits for somebody, and its way back among what is to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Integer, bindparam, select, update
+
+from jackfield.clock import Moment
+from jackfield.deliveries import Binding, HeldMessage, Receiver, Release, conversation, shard
+from jackfield.storage.arrivals import PENDING, RECEIVER_COLUMNS
+from jackfield.storage.arrivals import receiver as to_receiver
+from jackfield.storage.dialects import Prepared
+from jackfield.storage.tables import accounts, applications, deliveries, messages, tenants
+from jackfield.units import Steps, unit
+
+_RELEASING = Prepared(select(accounts.c.id).where(accounts.c.releasing == 1))
+
+_RECEIVER = Prepared(
+    select(*RECEIVER_COLUMNS)
+    .join(tenants, tenants.c.api_key == accounts.c.api_key)
+    .outerjoin(applications, applications.c.id == accounts.c.application_id)
+    .where(accounts.c.id == bindparam("account_id")),
+)
+
+_OLDEST = Prepared(
+    select(
+        deliveries.c.id,
+        messages.c.id,
+        messages.c.provider,
+        messages.c.address,
+        deliveries.c.person,
+        messages.c.content,
+    )
+    .join(messages, messages.c.id == deliveries.c.message_id)
+    .where(deliveries.c.account_id == bindparam("account_id"), deliveries.c.state == "held")
+    .order_by(deliveries.c.number)
+    .limit(bindparam("limit", type_=Integer)),
+)
+
+_RELEASE = Prepared(
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("delivery_id"))
+    .values(
+        state="pending",
+        held_because=None,
+        application_id=bindparam("new_application_id"),
+        link_version=bindparam("new_link_version"),
+        body=bindparam("new_body"),
+        bound_at=bindparam("now"),
+    ),
+)
+
+_FINISH = Prepared(
+    update(accounts).where(accounts.c.id == bindparam("account_id")).values(releasing=0),
+)
+
+
+@unit
+def releasing() -> Steps[list[int]]:
+    """See `HeldMessages.releasing`."""
+    rows = yield _RELEASING()
+    return [account_id for (account_id,) in rows]
+
+
+@unit
+def receiver(account_id: int) -> Steps[Receiver | None]:
+    """See `HeldMessages.receiver`."""
+    rows = yield _RECEIVER(account_id=account_id)
+    return to_receiver(rows[0]) if rows else None
+
+
+@unit
+def oldest(account_id: int, limit: int) -> Steps[list[HeldMessage]]:
+    """See `HeldMessages.oldest`."""
+    rows = yield _OLDEST(account_id=account_id, limit=limit)
+    return [HeldMessage(*row) for row in rows]
+
+
+@unit
+def release(
+    releases: Sequence[Release],
+    *,
+    account_id: int,
+    binding: Binding,
+    now: Moment,
+) -> Steps[None]:
+    """See `HeldMessages.release`."""
+    yield _RELEASE.many(
+        [
+            {
+                "delivery_id": one.held.delivery_id,
+                "new_application_id": binding.application_id,
+                "new_link_version": binding.link_version,
+                "new_body": one.body,
+                "now": now,
+            }
+            for one in releases
+        ],
+    )
+    yield PENDING.many(
+        [
+            {
+                "subject": one.held.delivery_id,
+                "shard": shard(account_id, one.held.person),
+                "conversation": conversation(
+                    account_id,
+                    one.held.person,
+                    binding.application_id,
+                ),
+                "due_at": now,
+                "since": now,
+            }
+            for one in releases
+        ],
+    )
+
+
+@unit
+def finish(account_id: int) -> Steps[None]:
+    """See `HeldMessages.finish`."""
+    yield _FINISH(account_id=account_id)

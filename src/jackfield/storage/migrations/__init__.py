@@ -1,0 +1,1 @@
+"""One tree of schema changes for both databases, run when the store is opened."""

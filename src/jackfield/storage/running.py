@@ -1,0 +1,42 @@
+"""A unit that has begun: the statement it waits on, whether it wrote, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jackfield.storage.committer import Done, Ended, Failed
+from jackfield.storage.dialects import Prepared
+from jackfield.units import Rows, Unit
+
+
+class Running:
+    """One run of one unit, advanced a statement at a time by whoever holds the connection."""
+
+    __slots__ = ("_steps", "ended", "prepared", "values", "wrote")
+
+    prepared: Prepared
+    values: Sequence[Mapping[str, Any]]
+
+    def __init__(self, work: Unit[Any]) -> None:
+        self._steps = iter(work)
+        self.ended: Ended | None = None
+        self.wrote = False
+        self._step(None)
+
+    def advance(self, rows: Rows) -> None:
+        """Hand the unit the rows of its statement and take the next one."""
+        if self.prepared.writes and (rows or not self.prepared.returns):
+            self.wrote = True
+        self._step(rows)
+
+    def _step(self, rows: Rows | None) -> None:
+        try:
+            statement = next(self._steps) if rows is None else self._steps.send(rows)
+        except StopIteration as stop:
+            self.ended = Done(stop.value)
+        except Exception as error:  # noqa: BLE001 -- its caller is told, and raises it
+            self.ended = Failed(error)
+        else:
+            self.prepared = statement.prepared  # type: ignore[assignment] # units yield no other
+            self.values = statement.values

@@ -1,0 +1,173 @@
+"""SQLite's hands: one connection that writes on a thread of its own, one that reads in the loop.
+
+The database runs in WAL mode with `synchronous=FULL`: what was committed survives a power cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from jackfield.crashpoints import Crashpoint, reach
+from jackfield.metrics import Metrics
+from jackfield.problems import OutcomeUnknown, Unavailable
+from jackfield.storage.committer import Committer, Ended, Failed, outcome
+from jackfield.storage.dialects import Prepared
+from jackfield.storage.running import Running
+from jackfield.units import Result, Row, Rows, Unit
+
+_UNIT_ONLY = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, OverflowError)
+"""Errors of one statement: the transaction around it goes on."""
+
+
+class SpoiledError(Exception):
+    """A unit failed after it had written: its neighbours must be run again without it."""
+
+
+class SqliteStore:
+    """A store on one SQLite file, owned by this process."""
+
+    def __init__(self, path: Path, *, metrics: Metrics) -> None:
+        self._reader = _connect(path, query_only=True)
+        self._writer = _connect(path)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._committer = Committer(self._run_batch, metrics=metrics)
+
+    async def commit(self, work: Unit[Result]) -> Result:
+        """Run `work` in a transaction; see `Store.commit`."""
+        return await self._committer.commit(work)
+
+    async def read(self, work: Unit[Result]) -> Result:
+        """Run `work`, which only looks, at once: a point read costs less than a thread's turn."""
+        one = Running(work)
+        while one.ended is None:
+            try:
+                rows = _execute(self._reader, one.prepared, one.values)
+            except sqlite3.OperationalError as error:
+                raise Unavailable("The database could not be read; see the log.") from error
+            one.advance(rows)
+        return outcome(one.ended)  # type: ignore[no-any-return] # a unit's value is untyped here
+
+    async def close(self) -> None:
+        """Finish what was taken, fold the WAL into the database, and close."""
+        await self._committer.close()
+        self._thread.shutdown()
+        self._reader.close()
+        self._writer.close()
+
+    async def _run_batch(self, units: Sequence[Unit[Any]]) -> list[Ended]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, run_batch, self._writer, units)
+
+
+def run_batch(connection: sqlite3.Connection, units: Sequence[Unit[Any]]) -> list[Ended]:
+    """Run `units` in one transaction and commit it.
+
+    At first without savepoints: a unit that fails before it wrote anything harms nobody. If one
+    fails after that, everything is rolled back and run again, each unit inside a savepoint.
+    """
+    try:
+        try:
+            ended = _attempt(connection, units, _run)
+        except SpoiledError:
+            connection.rollback()
+            ended = _attempt(connection, units, _run_in_savepoint)
+    except sqlite3.Error as error:
+        connection.rollback()
+        return [Failed(_unavailable(error))] * len(units)
+    try:
+        connection.commit()
+    except sqlite3.Error as error:
+        connection.rollback()
+        unknown = OutcomeUnknown("The store could not say whether it committed; look again.")
+        unknown.__cause__ = error
+        return [Failed(unknown)] * len(units)
+    return ended
+
+
+def _attempt(
+    connection: sqlite3.Connection,
+    units: Sequence[Unit[Any]],
+    run: Callable[[sqlite3.Connection, Unit[Any]], Ended],
+) -> list[Ended]:
+    connection.execute("BEGIN IMMEDIATE")
+    ended = [run(connection, work) for work in units]
+    reach(Crashpoint.INSIDE_TRANSACTION)
+    return ended
+
+
+def _run(connection: sqlite3.Connection, work: Unit[Any]) -> Ended:
+    one = Running(work)
+    while one.ended is None:
+        try:
+            rows = _execute(connection, one.prepared, one.values)
+        except _UNIT_ONLY as error:
+            one.ended = Failed(error)
+        else:
+            one.advance(rows)
+    if isinstance(one.ended, Failed) and one.wrote:
+        raise SpoiledError from one.ended.error
+    return one.ended
+
+
+def _run_in_savepoint(connection: sqlite3.Connection, work: Unit[Any]) -> Ended:
+    connection.execute("SAVEPOINT unit")
+    try:
+        ended = _run(connection, work)
+    except SpoiledError as spoiled:
+        connection.execute("ROLLBACK TO unit")
+        ended = Failed(spoiled.__cause__ or spoiled)
+    connection.execute("RELEASE unit")
+    return ended
+
+
+def _execute(
+    connection: sqlite3.Connection,
+    prepared: Prepared,
+    runs: Sequence[Mapping[str, Any]],
+) -> Rows:
+    text, constants = prepared.sqlite
+    found: list[Row] = []
+    for values in runs:
+        found += connection.execute(text, {**constants, **values} if constants else values)
+    return found
+
+
+def _unavailable(error: sqlite3.Error) -> Unavailable:
+    problem = Unavailable("The database could not be written; see the log.")
+    problem.__cause__ = error
+    return problem
+
+
+def _connect(path: Path, *, query_only: bool = False) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=512,
+        timeout=5,
+    )
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("PRAGMA cache_size = -32768")
+    if query_only:
+        connection.execute("PRAGMA query_only = ON")
+    _verify(connection)
+    return connection
+
+
+def _verify(connection: sqlite3.Connection) -> None:
+    mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    level = connection.execute("PRAGMA synchronous").fetchone()[0]
+    if (mode, level) != ("wal", 2):
+        connection.close()
+        raise Unavailable(
+            f"SQLite would not keep what it commits here (journal_mode={mode}, "
+            f"synchronous={level}); put the data directory on a local disk.",
+        )

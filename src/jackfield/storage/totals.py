@@ -1,0 +1,41 @@
+"""Kept counts, so that a listing can say how many there are without counting them."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, select
+
+from jackfield.storage.dialects import Prepared, insert
+from jackfield.storage.tables import totals
+from jackfield.units import Steps, unit
+
+_row = insert(totals).values(
+    name=bindparam("name"),
+    scope=bindparam("scope"),
+    count=bindparam("by"),
+)
+_COUNT = Prepared(
+    _row.on_conflict_do_update(
+        index_elements=[totals.c.name, totals.c.scope],
+        set_={"count": totals.c.count + _row.excluded["count"]},
+    ),
+)
+
+_TOTAL = Prepared(
+    select(totals.c.count).where(
+        totals.c.name == bindparam("name"),
+        totals.c.scope == bindparam("scope"),
+    ),
+)
+
+
+@unit
+def count(name: str, scope: str, *, by: int) -> Steps[None]:
+    """Add `by`, which may be negative, to what is counted under `name` for `scope`."""
+    yield _COUNT(name=name, scope=scope, by=by)
+
+
+@unit
+def total(name: str, scope: str) -> Steps[int]:
+    """Return what was counted; 0 when nothing ever was."""
+    rows = yield _TOTAL(name=name, scope=scope)
+    return int(rows[0][0]) if rows else 0

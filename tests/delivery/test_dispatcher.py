@@ -1,0 +1,321 @@
+"""What is owed goes out: signed, in order, until somebody takes it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from ipaddress import ip_network
+
+import jwt
+import pytest
+from receiver import Received, Receiver
+from sqlalchemy import select
+from standardwebhooks import Webhook
+from world import SIGNATURE_SECRET, Clock, World, said
+
+from jackfield.clock import now
+from jackfield.delivery.dispatcher import Dispatcher
+from jackfield.delivery.sender import Sender
+from jackfield.delivery.signing import webhook_secret
+from jackfield.egress import Egress
+from jackfield.metrics import Metrics
+from jackfield.storage import deliveries
+from jackfield.storage.dialects import Prepared
+from jackfield.storage.opening import OpenStore
+from jackfield.storage.tables import attempts as attempts_table
+from jackfield.storage.tables import deliveries as deliveries_table
+from jackfield.storage.tables import pending as pending_table
+from jackfield.units import Rows, Steps, unit
+
+LOOPBACK = [ip_network("127.0.0.0/8")]
+
+
+@asynccontextmanager
+async def dispatching(
+    world: World,
+    *,
+    clock: Callable[[], int] = now,
+    in_flight: int = 32,
+) -> AsyncIterator[Dispatcher]:
+    """Run a dispatcher with a real sender, as one process would."""
+    metrics = Metrics()
+    async with Egress(allow=LOOPBACK) as egress:
+        sender = Sender(
+            world.store,
+            deliveries,
+            egress=egress,
+            keyring=world.keys,
+            clock=clock,  # type: ignore[arg-type] # a Moment is an int
+            metrics=metrics,
+        )
+        dispatcher = Dispatcher(
+            world.store,
+            deliveries,
+            attempt_by_kind={"deliver": sender.attempt},
+            in_flight=in_flight,
+            clock=clock,  # type: ignore[arg-type] # a Moment is an int
+            metrics=metrics,
+        )
+        dispatcher.start()
+        try:
+            yield dispatcher
+        finally:
+            await dispatcher.stop()
+
+
+@pytest.fixture
+async def world(store: OpenStore) -> World:
+    return await World(store).open()
+
+
+@unit
+def rows_of(prepared: Prepared) -> Steps[Rows]:
+    return (yield prepared())
+
+
+async def states(world: World) -> Counter[str]:
+    rows = await world.store.read(rows_of(Prepared(select(deliveries_table.c.state))))
+    return Counter(state for (state,) in rows)
+
+
+async def left_to_do(world: World) -> int:
+    return len(await world.store.read(rows_of(Prepared(select(pending_table.c.number)))))
+
+
+async def until_nothing_is_left(world: World) -> None:
+    async with asyncio.timeout(20):
+        while await left_to_do(world):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_message_reaches_its_application_with_both_signatures(world: World) -> None:
+    async with Receiver() as receiver:
+        await world.tenant()
+        application = await world.application(receiver.url)
+        page = await world.page(application=application)
+        await world.hear(said("hello", to=page, by="42"))
+
+        async with dispatching(world):
+            (received,) = await receiver.until(1)
+            await until_nothing_is_left(world)
+
+    token = received.headers["authorization"].removeprefix("Bearer ")
+    claims = jwt.decode(token, SIGNATURE_SECRET, algorithms=["HS256"])
+    assert claims["application_id"] == application.id
+    assert Webhook(webhook_secret(SIGNATURE_SECRET)).verify(received.body, received.headers) == {
+        "channel": "messenger",
+        "message_uuid": Webhook(webhook_secret(SIGNATURE_SECRET)).verify(
+            received.body,
+            received.headers,
+        )["message_uuid"],
+        "from": "42",
+        "to": page.external_id,
+        "timestamp": Webhook(webhook_secret(SIGNATURE_SECRET)).verify(
+            received.body,
+            received.headers,
+        )["timestamp"],
+        "message_type": "text",
+        "text": "hello",
+    }
+    assert await states(world) == {"delivered": 1}
+
+
+async def test_every_attempt_has_the_same_id_and_bytes_and_its_own_signature(
+    world: World,
+) -> None:
+    answers = iter([500, 404, 200])
+
+    async def fail_twice(_: Received) -> int:
+        return next(answers)
+
+    clock = Clock()
+    async with Receiver(fail_twice) as receiver:
+        await world.tenant()
+        page = await world.page(application=await world.application(receiver.url))
+        await world.hear(said("hello", to=page), at=clock())
+
+        async with dispatching(world, clock=clock) as dispatcher:
+            for attempt in (1, 2, 3):
+                await receiver.until(attempt)
+                await until_recorded(world, attempt)
+                clock.advance(timedelta(minutes=1))
+                dispatcher.wake()
+
+    assert len({one.body for one in receiver.received}) == 1
+    assert len({one.webhook_id for one in receiver.received}) == 1
+    assert len({one.headers["authorization"] for one in receiver.received}) == 3
+    assert len({one.headers["webhook-signature"] for one in receiver.received}) == 3
+    assert await states(world) == {"delivered": 1}
+
+
+async def until_recorded(world: World, number: int) -> None:
+    recorded = Prepared(select(attempts_table.c.number))
+    async with asyncio.timeout(20):
+        while len(await world.store.read(rows_of(recorded))) < number:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_failing_head_keeps_its_conversation_in_order_and_delays_no_other(
+    world: World,
+) -> None:
+    refused = 0
+
+    async def refuse_the_first_twice(received: Received) -> int:
+        nonlocal refused
+        if received.text == "1" and refused < 2:
+            refused += 1
+            return 503
+        return 200
+
+    clock = Clock()
+    async with Receiver(refuse_the_first_twice) as receiver:
+        await world.tenant()
+        page = await world.page(application=await world.application(receiver.url))
+        await world.hear(*[said(str(n), to=page, by="ann") for n in (1, 2, 3)], at=clock())
+        await world.hear(said("4", to=page, by="ann"), at=clock())
+
+        async with dispatching(world, clock=clock) as dispatcher:
+            await until_recorded(world, 1)
+            await world.hear(said("other", to=page, by="bob"), at=clock())
+            dispatcher.wake()
+            await receiver.until(2)
+            for attempt in (3, 7):
+                clock.advance(timedelta(minutes=1))
+                dispatcher.wake()
+                await until_recorded(world, attempt)
+
+    assert receiver.texts == ["1", "other", "1", "1", "2", "3", "4"]
+    assert await states(world) == {"delivered": 5}
+
+
+async def test_many_messages_of_many_people_each_arrive_once_and_in_order(world: World) -> None:
+    people = [f"person-{n}" for n in range(20)]
+    async with Receiver() as receiver:
+        await world.tenant()
+        page = await world.page(application=await world.application(receiver.url))
+
+        async with dispatching(world, in_flight=8) as dispatcher:
+            for n in range(10):
+                await world.hear(*[said(f"{by} {n}", to=page, by=by) for by in people])
+                dispatcher.wake()
+            await receiver.until(200)
+            await until_nothing_is_left(world)
+
+    assert len(receiver.received) == 200
+    for by in people:
+        heard = [text for text in receiver.texts if text.startswith(f"{by} ")]
+        assert heard == [f"{by} {n}" for n in range(10)]
+
+
+async def test_a_crowded_conversation_does_not_hide_the_others(world: World) -> None:
+    stuck = asyncio.Event()
+
+    async def hang_for_ann(received: Received) -> int:
+        if received.text.startswith("ann"):
+            await stuck.wait()
+        return 200
+
+    async with Receiver(hang_for_ann) as receiver:
+        await world.tenant()
+        page = await world.page(application=await world.application(receiver.url))
+        await world.hear(*[said(f"ann {n}", to=page, by="ann") for n in range(100)])
+        await world.hear(said("bob", to=page, by="bob"))
+
+        async with dispatching(world, in_flight=4):
+            await receiver.until(1)
+            stuck.set()
+            await receiver.until(101)
+            await until_nothing_is_left(world)
+
+    assert receiver.texts == ["bob", *[f"ann {n}" for n in range(100)]]
+
+
+async def test_what_an_earlier_process_left_is_delivered_by_the_next(world: World) -> None:
+    async with Receiver() as receiver:
+        await world.tenant()
+        page = await world.page(application=await world.application(receiver.url))
+        await world.hear(said("1", to=page), said("2", to=page))
+
+        async with dispatching(world):
+            await receiver.until(2)
+            await until_nothing_is_left(world)
+        await world.hear(said("3", to=page))
+        async with dispatching(world):
+            await receiver.until(3)
+            await until_nothing_is_left(world)
+
+    assert receiver.texts == ["1", "2", "3"]
+
+
+async def test_a_retry_keeps_its_time_over_a_restart(world: World) -> None:
+    async def refuse(_: Received) -> int:
+        return 500
+
+    clock = Clock()
+    async with Receiver(refuse) as receiver:
+        await world.tenant()
+        page = await world.page(application=await world.application(receiver.url))
+        await world.hear(said("hello", to=page), at=clock())
+        async with dispatching(world, clock=clock):
+            await until_recorded(world, 1)
+
+        async with dispatching(world, clock=clock) as dispatcher:
+            due_at = await world.store.read(deliveries.next_due_at())
+            tried_early = len(receiver.received)
+            clock.advance(timedelta(seconds=6))
+            dispatcher.wake()
+            await receiver.until(2)
+
+    assert tried_early == 1
+    assert due_at is not None
+    assert timedelta(seconds=5) <= timedelta(milliseconds=due_at - (clock() - 6000))
+
+
+async def test_what_nobody_took_for_a_day_is_dead_and_its_conversation_goes_on(
+    world: World,
+) -> None:
+    async def refuse_the_first(received: Received) -> int:
+        return 500 if received.text == "first" else 200
+
+    clock = Clock()
+    async with Receiver(refuse_the_first) as receiver:
+        await world.tenant()
+        page = await world.page(application=await world.application(receiver.url))
+        await world.hear(said("first", to=page), said("second", to=page), at=clock())
+
+        async with dispatching(world, clock=clock) as dispatcher:
+            await until_recorded(world, 1)
+            clock.advance(timedelta(hours=25))
+            dispatcher.wake()
+            await receiver.until(3)
+            await until_nothing_is_left(world)
+
+    assert receiver.texts == ["first", "first", "second"]
+    assert await states(world) == {"dead": 1, "delivered": 1}
+
+
+async def test_a_bug_in_an_attempt_costs_a_turn_and_not_the_message(world: World) -> None:
+    await world.tenant()
+    page = await world.page(application=await world.application("https://desk.example/in"))
+    await world.hear(said("hello", to=page))
+
+    async def break_down(_: object) -> object:
+        raise KeyError("a bug")
+
+    dispatcher = Dispatcher(
+        world.store,
+        deliveries,
+        attempt_by_kind={"deliver": break_down},  # type: ignore[dict-item] # a bug of ours
+        in_flight=1,
+        clock=now,
+        metrics=Metrics(),
+    )
+    dispatcher.start()
+    await until_recorded(world, 1)
+    await dispatcher.stop()
+
+    assert await states(world) == {"pending": 1}
+    assert await left_to_do(world) == 1
