@@ -20,9 +20,14 @@ class Received:
     path: str
 
     @property
+    def document(self) -> dict[str, Any]:
+        """The webhook's JSON."""
+        return dict(json.loads(self.body))
+
+    @property
     def text(self) -> str:
         """The words of a text message."""
-        return str(json.loads(self.body)["text"])
+        return str(self.document["text"])
 
     @property
     def webhook_id(self) -> str:

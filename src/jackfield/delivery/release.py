@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -17,6 +18,9 @@ log = structlog.get_logger()
 
 SLICE = 200
 """Messages per transaction: few enough that the hot path never waits long behind one."""
+
+LOOK_AGAIN = 2.0
+"""Seconds after which it looks without being woken: another process may have linked or vouched."""
 
 _AFTER_TROUBLE = 1.0
 
@@ -90,7 +94,9 @@ class Releaser:
 
     async def _run(self) -> None:
         while True:
-            await self._news.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_AGAIN):
+                    await self._news.wait()
             self._news.clear()
             try:
                 for account_id in await self._store.read(self._held.releasing()):
@@ -99,6 +105,10 @@ class Releaser:
                 log.warning("releaser.store_unavailable")
                 await asyncio.sleep(_AFTER_TROUBLE)
                 self._news.set()
+            except Exception:
+                # A bug met with one account must not keep every other one waiting for ever.
+                log.exception("releaser.broke")
+                await asyncio.sleep(_AFTER_TROUBLE)
 
     async def _release(self, account_id: int) -> None:
         count = SLICE

@@ -1,0 +1,99 @@
+"""What was held goes out once somebody may hear it, in the order it came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from dispatching import dispatching, states, until_nothing_is_left
+from jackfield.accounts import Standing
+from jackfield.clock import now
+from jackfield.delivery.dispatcher import Dispatcher
+from jackfield.delivery.release import SLICE, Releaser, release_slice
+from jackfield.storage import accounts, held
+from jackfield.units import alone
+from receiver import Receiver
+from world import World, said
+
+
+@asynccontextmanager
+async def releasing(world: World, dispatcher: Dispatcher) -> AsyncIterator[Releaser]:
+    releaser = Releaser(world.store, held, clock=now, released=dispatcher.wake)
+    releaser.start()
+    try:
+        yield releaser
+    finally:
+        await releaser.stop()
+
+
+async def test_a_claimed_account_is_heard_only_once_it_is_vouched_for(world: World) -> None:
+    async with Receiver() as receiver:
+        await world.tenant()
+        application = await world.application(receiver.url)
+        page = await world.page(application=application, standing=Standing.CLAIMED)
+        accepted = await world.hear(*[said(str(n), to=page) for n in range(3)])
+
+        async with dispatching(world) as dispatcher, releasing(world, dispatcher) as releaser:
+            releaser.wake()
+            await asyncio.sleep(0.05)
+            heard_while_claimed = list(receiver.texts)
+            await world.store.commit(accounts.vouch(page.id))
+            releaser.wake()
+            await receiver.until(3)
+            await until_nothing_is_left(world)
+
+    assert accepted.held == 3
+    assert heard_while_claimed == []
+    assert receiver.texts == ["0", "1", "2"]
+
+
+async def test_what_waited_for_a_link_goes_out_before_what_comes_after_it(world: World) -> None:
+    many = SLICE * 2 + 50
+    async with Receiver() as receiver:
+        await world.tenant()
+        application = await world.application(receiver.url)
+        page = await world.page()
+        await world.hear(*[said(str(n), to=page) for n in range(many)])
+
+        async with dispatching(world) as dispatcher, releasing(world, dispatcher) as releaser:
+            await world.link(page, application)
+            releaser.wake()
+            for n in range(many, many + 20):
+                await world.hear(said(str(n), to=page))
+                releaser.wake()
+                dispatcher.wake()
+            await receiver.until(many + 20)
+            await until_nothing_is_left(world)
+
+    assert receiver.texts == [str(n) for n in range(many + 20)]
+    assert await states(world) == {"delivered": many + 20}
+
+
+async def test_an_unlinked_account_is_heard_at_its_tenants_own_url(world: World) -> None:
+    async with Receiver() as receiver:
+        await world.tenant(inbound_url=receiver.url)
+        page = await world.page()
+        await world.hear(said("hello", to=page))
+
+        async with dispatching(world):
+            await receiver.until(1)
+            await until_nothing_is_left(world)
+
+    assert receiver.texts == ["hello"]
+
+
+async def test_while_an_account_is_releasing_what_arrives_waits_behind(world: World) -> None:
+    await world.tenant()
+    application = await world.application("https://desk.example/in")
+    page = await world.page()
+    await world.hear(*[said(str(n), to=page) for n in range(SLICE)])
+    await world.link(page, application)
+
+    first = await world.store.commit(alone(release_slice(page.id, now=now(), held=held)))
+    behind = await world.hear(said("late", to=page))
+    second = await world.store.commit(alone(release_slice(page.id, now=now(), held=held)))
+    after_it = await world.hear(said("later", to=page))
+
+    assert (first, behind.held) == (SLICE, 1)
+    assert (second, after_it.delivered) == (1, 1)
