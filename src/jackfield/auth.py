@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 import hmac
+import re
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
@@ -240,6 +241,6 @@ def parse_basic(header: str) -> tuple[str, str] | None:
     except (binascii.Error, ValueError):
         return None
     user, colon, password = pair.partition(":")
-    if not colon or any(letter < " " or letter == "\x7f" for letter in pair):
+    if not colon or _CONTROL.search(pair):
         return None
     return user, password

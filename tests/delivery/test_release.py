@@ -83,6 +83,15 @@ async def test_an_unlinked_account_is_heard_at_its_tenants_own_url(world: World)
     assert receiver.texts == ["hello"]
 
 
+async def test_what_an_application_without_a_url_would_hear_is_held(world: World) -> None:
+    await world.tenant()
+    page = await world.page(application=await world.application(None))
+
+    accepted = await world.hear(said("hello", to=page))
+
+    assert (accepted.delivered, accepted.held) == (0, 1)
+
+
 async def test_while_an_account_is_releasing_what_arrives_waits_behind(world: World) -> None:
     await world.tenant()
     application = await world.application("https://desk.example/in")

@@ -165,7 +165,9 @@ class Dispatcher:
     def _recorded(self, item: Pending, attempt: Attempt) -> Unit[None]:
         now = self._clock()
         self._metrics.attempted(attempt.outcome)
-        log.info(
+        # What goes well is counted; only what does not is worth a line of everybody's log.
+        say = log.debug if attempt.outcome.is_final else log.info
+        say(
             "delivery.attempted",
             delivery=item.subject,
             outcome=attempt.outcome,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, bindparam, or_, select, update
+from sqlalchemy import and_, bindparam, case, or_, select, update
 
 from jackfield.accounts import Standing
 from jackfield.clock import Moment
@@ -38,7 +38,8 @@ RECEIVER_COLUMNS = (
     accounts.c.releasing,
     accounts.c.application_id,
     accounts.c.link_version,
-    applications.c.webhook_version,
+    # Without a URL it hears nothing, whatever it is capable of.
+    case((applications.c.inbound_url.is_not(None), applications.c.webhook_version)),
     tenants.c.inbound_url,
 )
 

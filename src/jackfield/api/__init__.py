@@ -1,0 +1,1 @@
+"""The doors that speak HTTP: what clients, operators and providers call."""

@@ -1,0 +1,81 @@
+"""Every route on one page: method, path, who may call it, and what answers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.routing import Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from jackfield.api.applications import ApplicationPages
+from jackfield.api.authentication import Authentication
+from jackfield.api.external_accounts import ExternalAccounts
+from jackfield.api.http import Request, WrongMethod, endpoint, raw_path
+from jackfield.api.operations import Operations
+from jackfield.api.provider_webhooks import ProviderWebhooks
+from jackfield.api.raw_path import RawPaths, RawRoute
+from jackfield.api.representations import ACCOUNTS_PATH, APPLICATIONS_PATH
+from jackfield.problems import NotFound
+
+_PRIVATE: Final = (b"/beta/", b"/v2/")
+"""Below these, a caller is known before anything is said about the path (ruling R3)."""
+
+_WEBHOOK: Final = "/webhooks/{kind}/{name}"
+
+
+def router(
+    *,
+    authentication: Authentication,
+    external_accounts: ExternalAccounts,
+    applications: ApplicationPages,
+    provider_webhooks: ProviderWebhooks,
+    operations: Operations,
+) -> ASGIApp:
+    """Return what answers every path there is; it raises the Problem of every other."""
+    anyone = endpoint
+    tenant = authentication.endpoint
+    account = ACCOUNTS_PATH + "/{provider}/{external_id}"
+    application = APPLICATIONS_PATH + "/{application_id}"
+    table = [
+        RawRoute("GET", "/healthz", anyone(operations.alive)),
+        RawRoute("GET", "/readyz", anyone(operations.ready)),
+        RawRoute("GET", "/metrics", anyone(operations.metrics)),
+        RawRoute("GET", ACCOUNTS_PATH + "/ping", anyone(operations.alive)),
+        RawRoute("GET", ACCOUNTS_PATH + "/?", tenant(external_accounts.page)),
+        RawRoute("POST", ACCOUNTS_PATH + "/{provider}", tenant(external_accounts.create)),
+        RawRoute("GET", account, tenant(external_accounts.show)),
+        RawRoute("POST", account + "/applications", tenant(external_accounts.link)),
+        RawRoute("POST", APPLICATIONS_PATH + "/?", tenant(applications.create)),
+        RawRoute("GET", application, tenant(applications.show)),
+        RawRoute("GET", _WEBHOOK, anyone(provider_webhooks.challenge)),
+        RawRoute("POST", _WEBHOOK, provider_webhooks.accept),
+    ]
+    paths = RawPaths(table, wrong_method=_authenticated(authentication, _refuse_method))
+    return Router(
+        [paths],
+        redirect_slashes=False,
+        default=_authenticated(authentication, _refuse_path),
+    )
+
+
+def _authenticated(authentication: Authentication, answer: ASGIApp) -> ASGIApp:
+    """Return `answer`, which on the paths of the API is given to known callers only."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and raw_path(scope).startswith(_PRIVATE):
+            await authentication.caller(Request(scope, receive))
+        await answer(scope, receive, send)
+
+    return app
+
+
+async def _refuse_method(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - an ASGI application
+    raise WrongMethod(scope["allowed_methods"])
+
+
+async def _refuse_path(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close"})
+        return
+    raise NotFound

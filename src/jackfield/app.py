@@ -1,0 +1,186 @@
+"""Builds everything and connects it; the only module that knows every other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from starlette.types import ASGIApp
+
+from jackfield import clock as wall_clock
+from jackfield.accounts import Accounts, Standing
+from jackfield.api import front_door, routes
+from jackfield.api.applications import ApplicationPages
+from jackfield.api.authentication import Authentication
+from jackfield.api.external_accounts import ExternalAccounts
+from jackfield.api.operations import Operations
+from jackfield.api.provider_webhooks import ProviderWebhooks
+from jackfield.applications import Applications
+from jackfield.auth import ApiSecrets, Secrets
+from jackfield.clock import Clock
+from jackfield.delivery.dispatcher import Dispatcher
+from jackfield.delivery.release import Releaser
+from jackfield.delivery.sender import Sender
+from jackfield.egress import Egress
+from jackfield.metrics import Metrics
+from jackfield.provider_apps import ProviderApps
+from jackfield.sealing import Keyring, load_or_create_key_file
+from jackfield.settings import Ownership, Settings
+from jackfield.storage import (
+    accounts,
+    applications,
+    arrivals,
+    deliveries,
+    held,
+    keyring,
+    provider_apps,
+    tenants,
+)
+from jackfield.storage.opening import OpenStore, open_postgres, open_sqlite
+from jackfield.tenants import Tenants
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """One gateway, its parts connected. Nothing is dispatched before `start`."""
+
+    settings: Settings
+    clock: Clock
+    metrics: Metrics
+    store: OpenStore
+    keys: Keyring
+    secrets: Secrets
+    egress: Egress
+    dispatcher: Dispatcher
+    releaser: Releaser
+    api_secrets: ApiSecrets = tenants
+    tenants: Tenants = tenants
+    applications: Applications = applications
+    accounts: Accounts = accounts
+    provider_apps: ProviderApps = provider_apps
+
+    def start(self) -> None:
+        """Begin to deliver, first what an earlier process left."""
+        self.dispatcher.start()
+        self.releaser.start()
+
+    async def close(self) -> None:
+        """Let what is in flight end, record how, and close the store."""
+        await self.releaser.stop()
+        await self.dispatcher.stop()
+        await self.egress.close()
+        self.secrets.close()
+        await self.store.close()
+
+    def asgi(self) -> ASGIApp:
+        """Return the HTTP side: every route behind the front door."""
+        authentication = Authentication(self.store, self.api_secrets, secrets=self.secrets)
+        return front_door.FrontDoor(
+            routes.router(
+                authentication=authentication,
+                external_accounts=ExternalAccounts(
+                    self.store,
+                    accounts=self.accounts,
+                    applications=self.applications,
+                    provider_apps=self.provider_apps,
+                    keyring=self.keys,
+                    standing=standing_of_new_accounts(self.settings),
+                    public_url=self.settings.public_url,
+                    masks_access_tokens=self.settings.mask_access_tokens,
+                    clock=self.clock,
+                    released=self.releaser.wake,
+                ),
+                applications=ApplicationPages(
+                    self.store,
+                    applications=self.applications,
+                    clock=self.clock,
+                ),
+                provider_webhooks=ProviderWebhooks(
+                    self.store,
+                    provider_apps=self.provider_apps,
+                    arrivals=arrivals,
+                    keyring=self.keys,
+                    clock=self.clock,
+                    metrics=self.metrics,
+                    arrived=self.dispatcher.wake,
+                ),
+                operations=Operations(
+                    self.store,
+                    deliveries,
+                    metrics=self.metrics,
+                    token=self.settings.operations_token,
+                    clock=self.clock,
+                ),
+            ),
+        )
+
+
+async def build(settings: Settings, *, clock: Clock = wall_clock.now) -> Gateway:
+    """Open the store, find the key that fits it, and connect the parts.
+
+    Raises Unavailable when the database cannot be opened, and SealingError when no key fits it
+    or the key cannot be used; both say what to do.
+    """
+    metrics = Metrics()
+    store = await _open_store(settings, metrics=metrics)
+    try:
+        check = await store.read(keyring.check())
+        keys = Keyring(_master_keys(settings, is_new=check is None))
+        if check is None:
+            made = keyring.establish(keys.check_value(), now=clock())
+            check = await store.commit(made)
+        secrets = Secrets(keys.digest_key("api secrets", check=check))
+    except BaseException:
+        await store.close()
+        raise
+    egress = Egress(allow=settings.egress_allow, connections=settings.in_flight)
+    sender = Sender(
+        store,
+        deliveries,
+        egress=egress,
+        keyring=keys,
+        clock=clock,
+        metrics=metrics,
+    )
+    dispatcher = Dispatcher(
+        store,
+        deliveries,
+        attempt_by_kind={"deliver": sender.attempt},
+        in_flight=settings.in_flight,
+        clock=clock,
+        metrics=metrics,
+    )
+    return Gateway(
+        settings=settings,
+        clock=clock,
+        metrics=metrics,
+        store=store,
+        keys=keys,
+        secrets=secrets,
+        egress=egress,
+        dispatcher=dispatcher,
+        releaser=Releaser(store, held, clock=clock, released=dispatcher.wake),
+    )
+
+
+def standing_of_new_accounts(settings: Settings) -> Standing:
+    """Return what an account is worth before anybody looked at it."""
+    trusts = settings.ownership is Ownership.TRUST
+    return Standing.VOUCHED if trusts else Standing.CLAIMED
+
+
+async def _open_store(settings: Settings, *, metrics: Metrics) -> OpenStore:
+    if settings.sqlite_file is not None:
+        return await open_sqlite(settings.sqlite_file, metrics=metrics)
+    return await open_postgres(settings.database_url, readers=settings.pool, metrics=metrics)
+
+
+def _master_keys(settings: Settings, *, is_new: bool) -> Sequence[bytes]:
+    if settings.master_key or settings.sqlite_file is None:
+        return settings.master_key
+    path: Path = settings.sqlite_file.with_suffix(".key")
+    return load_or_create_key_file(path, for_new_database=is_new)
