@@ -1,0 +1,71 @@
+"""The command line: which commands there are, and how a failure is told."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from jackfield.cli import operating, running, sandbox
+
+app = typer.Typer(
+    name="jackfield",
+    help="A gateway for chat accounts: what people write reaches the linked application.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("serve")(running.serve)
+app.command("demo")(running.demo)
+app.add_typer(operating.tenants, name="tenants")
+app.add_typer(operating.provider_apps, name="provider-apps")
+app.add_typer(operating.accounts, name="accounts")
+app.add_typer(sandbox.app, name="sandbox")
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and stop."),
+    ] = False,
+) -> None:
+    """Answer `--version`."""
+    if version:
+        from importlib.metadata import version as installed  # noqa: PLC0415 - start-up counts
+
+        typer.echo(installed("jackfield"))
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; a failure that a person can act on is one line on stderr."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        sentence = _sentence(error)
+        if sentence is None:
+            raise
+        sys.stderr.write(f"jackfield: {sentence}\n")
+        sys.exit(1)
+
+
+def _sentence(error: Exception) -> str | None:
+    """Return what to tell a person, or None for a bug, which must show where it is."""
+    # Imported by whatever raised it, so nothing is loaded for this.
+    from jackfield.problems import Problem  # noqa: PLC0415
+    from jackfield.sealing import SealingError  # noqa: PLC0415
+    from jackfield.settings import SettingError  # noqa: PLC0415
+
+    if isinstance(error, Problem | SealingError | SettingError):
+        text = str(error)
+    elif isinstance(error, OSError) and error.filename is not None:
+        text = f"{error.filename}: {error.strerror}"
+    else:
+        return None
+    return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -1,0 +1,73 @@
+"""What every command takes, and how every command answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from jackfield.settings import Settings
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Where everything is kept; else JACKFIELD_DATA, else the user's data directory.",
+    ),
+]
+JsonOption = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON document, for programs."),
+]
+
+
+def settings_from(
+    *,
+    data: Path | None,
+    host: str | None = None,
+    port: int | None = None,
+) -> Settings:
+    """Return the environment's settings with the options that were given."""
+    from jackfield.settings import Settings  # noqa: PLC0415 - `--help` need not wait for it
+
+    return Settings.from_environment(data=data, host=host, port=port)
+
+
+def demo_directory(data: Path | None) -> Path:
+    """Return where a demo is: in `data`, or apart from everything else in the usual place."""
+    settings = settings_from(data=data)
+    return settings.data if data is not None else settings.data / "demo"
+
+
+def secret_from(text: str, *, called: str) -> str:
+    """Return a secret as given, or for `-` the next line of standard input.
+
+    What stands on a command line is seen by whoever lists processes, and kept by the shell.
+    """
+    if text != "-":
+        return text
+    typer.echo(f"Reading {called} from standard input ...", err=True)
+    return typer.get_text_stream("stdin").readline().rstrip("\r\n")
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document."""
+    import msgspec  # noqa: PLC0415 - as above
+
+    typer.echo(msgspec.json.encode(document).decode())
+
+
+def print_members(members: Mapping[str, str]) -> None:
+    """Print names and values, one a line, the values below each other."""
+    width = max(len(name) for name in members)
+    for name, value in members.items():
+        typer.echo(f"  {name:<{width}}  {value}")
+
+
+def hint(text: str) -> None:
+    """Say what to do next, where it does not disturb what a program reads."""
+    typer.echo(text, err=True)

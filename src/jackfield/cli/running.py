@@ -1,0 +1,69 @@
+"""The commands that run a gateway: `serve` and `demo`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from jackfield.cli.options import DataOption, JsonOption, print_json, settings_from
+
+HostOption = Annotated[
+    str | None,
+    typer.Option(metavar="H", help="The address to listen on; else JACKFIELD_HOST."),
+]
+PortOption = Annotated[
+    int | None,
+    typer.Option(metavar="P", help="The port; 0 takes a free one; else JACKFIELD_PORT."),
+]
+
+
+def serve(
+    *,
+    host: HostOption = None,
+    port: PortOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the gateway until it is told to stop.
+
+    It brings the database up to date, and prints one line with its URL when it is ready.
+
+    \b
+    jackfield serve
+    jackfield serve --host 0.0.0.0 --port 8080 --data /var/lib/jackfield
+    """  # noqa: D301 - \b keeps the lines of the examples
+    from jackfield.cli import serving  # noqa: PLC0415 - `--help` need not wait for it
+
+    def ready(url: str) -> None:
+        if as_json:
+            print_json({"url": url})
+        else:
+            typer.echo(f"Jackfield is ready at {url}")
+
+    serving.run(serving.serve, settings_from(host=host, port=port, data=data), ready)
+
+
+def demo(
+    *,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a gateway to try, with two accounts and an application.
+
+    The application shows what it gets on a page. What the demo makes is kept in the data
+    directory's `demo`, or in --data, and used again.
+
+    \b
+    jackfield demo
+    """  # noqa: D301 - \b keeps the lines of the examples
+    from jackfield.cli import demonstration, serving  # noqa: PLC0415 - as above
+
+    def show(shown: demonstration.Shown) -> None:
+        if as_json:
+            print_json(shown)
+        else:
+            demonstration.print_guide(shown)
+
+    settings = demonstration.settings_for(data)
+    serving.run(demonstration.demo, settings, show)

@@ -1,0 +1,215 @@
+"""What an operator may command, by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from jackfield import ids
+from jackfield.accounts import Account, Accounts, Provider
+from jackfield.app import Gateway
+from jackfield.auth import ApiSecrets, SecretKind
+from jackfield.clock import Moment
+from jackfield.console.orders import (
+    AccountVouched,
+    AddProviderApp,
+    CreateTenant,
+    GrantProviderApp,
+    ProviderAppAdded,
+    ProviderAppGranted,
+    TenantCreated,
+    VouchAccount,
+)
+from jackfield.delivery.signing import webhook_secret
+from jackfield.problems import Conflict, Invalid, InvalidParameter, NotFound
+from jackfield.provider_apps import ProviderApps, SecretRole, secret_place
+from jackfield.tenants import Tenant, Tenants, signature_secret_place
+from jackfield.units import Steps, unit
+
+log = structlog.get_logger()
+
+_API_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_WEBHOOK_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_LONGEST = 255
+
+Arguments = TypeVar("Arguments")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Generic[Arguments, Result]):
+    """One command: the type of what it takes, and what it does."""
+
+    takes: type[Arguments]
+    run: Callable[[Gateway, Arguments], Awaitable[Result]]
+
+
+async def create_tenant(gateway: Gateway, order: CreateTenant) -> TenantCreated:
+    """Store a tenant with an API secret and a signature secret, all at once.
+
+    A secret we generate has 128 random bits and is kept as a keyed hash; one that somebody
+    chose is kept as argon2id. Raises Invalid, and Conflict for an API key that is taken.
+    """
+    _check_text("name", order.name)
+    _check_key(order.api_key)
+    if order.api_secret is None:
+        api_secret = ids.secret()
+        kind, digest = gateway.secrets.hash_generated(api_secret)
+    else:
+        api_secret = order.api_secret
+        _check_text("api_secret", api_secret)
+        kind, digest = await gateway.secrets.hash_chosen(api_secret)
+    signature_secret = ids.signature_secret()
+    tenant = Tenant(order.api_key or ids.api_key(), order.name, gateway.clock())
+    sealed = gateway.keys.seal(
+        signature_secret.encode(),
+        place=signature_secret_place(tenant.api_key),
+    )
+    await gateway.store.commit(
+        _add_tenant(
+            tenant,
+            (kind, digest),
+            sealed,
+            tenants=gateway.tenants,
+            api_secrets=gateway.api_secrets,
+        ),
+    )
+    log.info("tenant.created", tenant=tenant.api_key)
+    return TenantCreated(
+        name=tenant.name,
+        api_key=tenant.api_key,
+        api_secret=api_secret,
+        signature_secret=signature_secret,
+        webhook_secret=webhook_secret(signature_secret),
+    )
+
+
+async def add_provider_app(gateway: Gateway, order: AddProviderApp) -> ProviderAppAdded:
+    """Store a provider app, which serves nobody until it is granted.
+
+    Raises Invalid, and Conflict when the kind has a provider app of that name.
+    """
+    if not _WEBHOOK_NAME.fullmatch(order.name):
+        raise _invalid("name", "a name is 1 to 63 of a-z, 0-9 and -, as it ends a webhook's path")
+    _check_text("app_secret", order.app_secret)
+    _check_text("verify_token", order.verify_token)
+    secrets = {
+        SecretRole.APP_SECRET: order.app_secret,
+        SecretRole.VERIFY_TOKEN: order.verify_token,
+    }
+    sealed = {
+        role: gateway.keys.seal(
+            secret.encode(),
+            place=secret_place(order.kind, order.name, role),
+        )
+        for role, secret in secrets.items()
+    }
+    work = gateway.provider_apps.add(order.kind, order.name, sealed=sealed, now=gateway.clock())
+    if not await gateway.store.commit(work):
+        raise Conflict(f"There is a {order.kind} provider app named {order.name} already.")
+    log.info("provider_app.added", kind=order.kind, name=order.name)
+    return ProviderAppAdded(
+        name=order.name,
+        webhook_path=f"/webhooks/{order.kind}/{order.name}",
+    )
+
+
+async def grant_provider_app(gateway: Gateway, order: GrantProviderApp) -> ProviderAppGranted:
+    """Let a provider app serve one tenant's accounts, or every tenant's.
+
+    Raises NotFound for a provider app or a tenant that is not there.
+    """
+    work = _grant(order, provider_apps=gateway.provider_apps, tenants=gateway.tenants)
+    await gateway.store.commit(work)
+    log.info("provider_app.granted", name=order.name, tenant=order.api_key or "all")
+    return ProviderAppGranted(
+        name=order.name,
+        api_key=order.api_key,
+        all=order.api_key is None,
+    )
+
+
+async def vouch_account(gateway: Gateway, order: VouchAccount) -> AccountVouched:
+    """Say that an account is its owner's: what people wrote to it meanwhile goes out.
+
+    It goes out from the server, now or when it next starts. Raises NotFound.
+    """
+    work = _vouch(order.provider, order.external_id, accounts=gateway.accounts)
+    account = await gateway.store.commit(work)
+    gateway.releaser.wake()
+    log.info("account.vouched", provider=order.provider, account=account.id)
+    return AccountVouched(
+        provider=account.provider,
+        external_id=account.external_id,
+        standing=account.standing,
+    )
+
+
+COMMANDS: Mapping[str, Command[Any, Any]] = {
+    "tenants.create": Command(CreateTenant, create_tenant),
+    "provider-apps.add": Command(AddProviderApp, add_provider_app),
+    "provider-apps.grant": Command(GrantProviderApp, grant_provider_app),
+    "accounts.vouch": Command(VouchAccount, vouch_account),
+}
+
+
+@unit
+def _add_tenant(
+    tenant: Tenant,
+    secret: tuple[SecretKind, bytes],
+    sealed: bytes,
+    *,
+    tenants: Tenants,
+    api_secrets: ApiSecrets,
+) -> Steps[None]:
+    now: Moment = tenant.created_at
+    if not (yield from tenants.add(tenant)):
+        raise Conflict(f"The API key {tenant.api_key} is taken; choose another.")
+    yield from api_secrets.add_api_secret(tenant.api_key, *secret, now=now)
+    yield from tenants.add_signature_secret(tenant.api_key, sealed, now=now)
+
+
+@unit
+def _grant(
+    order: GrantProviderApp,
+    *,
+    provider_apps: ProviderApps,
+    tenants: Tenants,
+) -> Steps[None]:
+    app = yield from provider_apps.find(order.kind, order.name)
+    if app is None:
+        raise NotFound(f"There is no {order.kind} provider app named {order.name}.")
+    if order.api_key is None:
+        yield from provider_apps.grant_all(app.id)
+        return
+    if (yield from tenants.find(order.api_key)) is None:
+        raise NotFound(f"There is no tenant with the API key {order.api_key}.")
+    yield from provider_apps.grant(app.id, order.api_key)
+
+
+@unit
+def _vouch(provider: Provider, external_id: str, *, accounts: Accounts) -> Steps[Account]:
+    account = yield from accounts.find(provider, external_id)
+    if account is None:
+        raise NotFound(f"There is no {provider} account {external_id}.")
+    return (yield from accounts.vouch(account.id))
+
+
+def _check_key(api_key: str | None) -> None:
+    if api_key is not None and not _API_KEY.fullmatch(api_key):
+        raise _invalid("api_key", "an API key is 1 to 64 of A-Z, a-z, 0-9, _ and -")
+
+
+def _check_text(parameter: str, text: str) -> None:
+    """Refuse what no header, log line or database can carry, and what copying left behind."""
+    if not 1 <= len(text) <= _LONGEST or not text.isprintable() or text != text.strip():
+        reason = f"{parameter} is 1 to {_LONGEST} visible characters, no space around them"
+        raise _invalid(parameter, reason)
+
+
+def _invalid(parameter: str, reason: str) -> Invalid:
+    return Invalid(InvalidParameter(parameter, reason))

@@ -1,0 +1,1 @@
+"""Offline stand-ins for the world outside: a phone to write with, and a receiver."""
