@@ -85,6 +85,8 @@ ARGON2 = PasswordHasher(time_cost=1, memory_cost=47_104, parallelism=1)
 _NO_DIGEST = bytes(32)
 """Compared with where there is nothing to compare with; no HMAC looks like this."""
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
 _BUSY = "Too many secrets are being checked; try again shortly."
 
 _Attempt: TypeAlias = tuple[int, bytes, bytes]

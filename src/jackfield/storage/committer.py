@@ -74,7 +74,7 @@ class Committer:
         """Take no more units and wait for those already taken."""
         self._closed = True
         if self._writing is not None:
-            await self._writing
+            await asyncio.wait([self._writing])  # whoever stops waiting here stops no writing
 
     async def _write(self) -> None:
         try:

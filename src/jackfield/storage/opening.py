@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import IO, Protocol
 
+import asyncpg
+
 from jackfield.metrics import Metrics
 from jackfield.problems import Unavailable
 from jackfield.storage.postgres import PostgresStore
@@ -66,7 +68,7 @@ async def open_postgres(dsn: str, *, readers: int, metrics: Metrics) -> OpenStor
     """Open the PostgreSQL database at `dsn`; raises Unavailable when it cannot be reached."""
     try:
         await migrate_postgres(dsn)
-    except OSError as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Unavailable(
             f"PostgreSQL cannot be reached ({error}); is JACKFIELD_DATABASE_URL right?",
         ) from error

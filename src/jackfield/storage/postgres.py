@@ -1,46 +1,46 @@
-"""PostgreSQL's hands: one held connection that writes, a few that read.
-
-A batch runs in lockstep: each round takes the next statement of every unit, and runs of the
-same statement go to the server together, so a batch of sixty units costs a few round trips.
-"""
+"""PostgreSQL's hands: one held connection that writes, a few that read."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn, TypeAlias
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
 
 import asyncpg
+import structlog
 
-from jackfield.crashpoints import Crashpoint, reach
 from jackfield.metrics import Metrics
-from jackfield.problems import OutcomeUnknown, Unavailable
+from jackfield.problems import Unavailable
+from jackfield.storage import lockstep
 from jackfield.storage.committer import Committer, Ended, Failed, outcome
-from jackfield.storage.dialects import ORDINAL, Prepared
-from jackfield.storage.running import Running
-from jackfield.units import Result, Row, Rows, Unit
+from jackfield.storage.lockstep import CROWDED, Connection, LostError
+from jackfield.units import Result, Unit
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+log = structlog.get_logger()
 
-_LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError, TimeoutError)
-_AGAIN = (
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.LockNotAvailableError,
-)
-_TRIES_ALONE = 5
-"""How often a unit that is alone in its batch may lose a deadlock before the caller is told."""
-
-
-class SpoiledError(Exception):
-    """A unit failed in a way that ended the transaction for its neighbours too."""
+_TRIES = 3
+"""How often a batch is run that lost its connection, or a lone unit that lost a deadlock."""
 
 
 class PostgresStore:
     """A store on one PostgreSQL database, shared with other processes."""
 
-    def __init__(self, dsn: str, *, readers: int, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        readers: int,
+        metrics: Metrics,
+        lock_timeout: timedelta = timedelta(seconds=2),
+    ) -> None:
         self._dsn = dsn
+        # Everybody's units wait behind a batch that waits for a lock, so it must not wait long.
+        self._settings = {
+            "application_name": "jackfield",
+            "lock_timeout": f"{lock_timeout // timedelta(milliseconds=1)}ms",
+        }
         self._writer: Connection | None = None
         self._idle: asyncio.LifoQueue[Connection | None] = asyncio.LifoQueue()
         for _ in range(readers):
@@ -57,204 +57,84 @@ class PostgresStore:
         try:
             if connection is None or connection.is_closed():
                 connection = await self._connect()
-            return await _read(connection, work)
-        except _LOST as error:
-            raise Unavailable("The database could not be reached; try again shortly.") from error
+            ended = await lockstep.read(connection, work)
+        except LostError as error:
+            _let_go(connection)
+            raise _unavailable("The database could not be read.", error) from error
         finally:
             self._idle.put_nowait(connection)
+        return outcome(ended)  # type: ignore[no-any-return] # a unit's value is untyped here
 
     async def close(self) -> None:
         """Finish what was taken and close every connection that is not in use."""
         await self._committer.close()
         if self._writer is not None:
-            await self._writer.close()
+            await _close(self._writer)
         while not self._idle.empty():
             reader = self._idle.get_nowait()
             if reader is not None:
-                await reader.close()
-
-    async def _connect(self) -> Connection:
-        return await asyncpg.connect(
-            self._dsn,
-            timeout=10,
-            command_timeout=30,
-            statement_cache_size=512,
-            server_settings={"application_name": "jackfield", "lock_timeout": "10s"},
-        )
+                await _close(reader)
 
     async def _run_batch(self, units: Sequence[Unit[Any]]) -> list[Ended]:
-        try:
-            return await self._run_on_writer(units)
-        except _LOST:
-            # Nothing was committed yet, so a new connection may run the same units.
-            self._writer = None
-        try:
-            return await self._run_on_writer(units)
-        except _LOST as error:
-            self._writer = None
-            problem = Unavailable("The database could not be reached; nothing was stored.")
-            problem.__cause__ = error
-            return [Failed(problem)] * len(units)
+        """Run `units` in one transaction, or in several where one would harm the others."""
+        problem: Unavailable | None = None
+        for _ in range(_TRIES):
+            try:
+                return await self._run_on_writer(units)
+            except LostError as error:
+                # Nothing of these units was committed, so a new connection may run them.
+                problem = _unavailable("The database could not be written.", error)
+            except CROWDED as error:
+                problem = _unavailable("Too many changed the same thing at once.", error)
+                if len(units) > 1:
+                    middle = len(units) // 2
+                    first = await self._run_batch(units[:middle])
+                    return first + await self._run_batch(units[middle:])
+            except Unavailable as unreachable:
+                problem = unreachable
+                break
+        assert problem is not None  # noqa: S101 -- every way through the loop sets it
+        return [Failed(problem)] * len(units)
 
     async def _run_on_writer(self, units: Sequence[Unit[Any]]) -> list[Ended]:
         if self._writer is None or self._writer.is_closed():
             self._writer = await self._connect()
-        return await run_batch(self._writer, units)
-
-
-async def run_batch(
-    connection: Connection,
-    units: Sequence[Unit[Any]],
-    *,
-    tries: int = _TRIES_ALONE,
-) -> list[Ended]:
-    """Run `units` in one transaction and commit it; in several where one would harm the others.
-
-    Raises the driver's error when the connection is lost before COMMIT was sent.
-    """
-    try:
         try:
-            ended = await _attempt(connection, units)
-        except SpoiledError:
-            await connection.execute("ROLLBACK")
-            ended = await _attempt_in_savepoints(connection, units)
-    except _AGAIN as error:
-        await connection.execute("ROLLBACK")
-        return await _halved(connection, units, error=error, tries=tries)
-    except asyncpg.PostgresError as error:
-        if not connection.is_closed():
-            await connection.execute("ROLLBACK")
-        return [Failed(error)] * len(units)
-    return await _commit(connection, ended)
+            return await lockstep.run_batch(self._writer, units)
+        except CROWDED:
+            raise
+        except BaseException:
+            # A transaction left open would be committed with the next batch.
+            _let_go(self._writer)
+            self._writer = None
+            raise
+
+    async def _connect(self) -> Connection:
+        try:
+            return await asyncpg.connect(
+                self._dsn,
+                timeout=10,
+                command_timeout=30,
+                statement_cache_size=512,
+                server_settings=self._settings,
+            )
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise _unavailable("The database could not be reached.", error) from error
 
 
-async def _commit(connection: Connection, ended: list[Ended]) -> list[Ended]:
-    try:
-        await connection.execute("COMMIT")
-    except Exception as error:  # noqa: BLE001 -- whatever it was, nobody knows what is stored
+async def _close(connection: Connection) -> None:
+    with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # closed is closed
+        await connection.close(timeout=5)
+
+
+def _let_go(connection: Connection | None) -> None:
+    if connection is not None:
         connection.terminate()
-        unknown = OutcomeUnknown("The store could not say whether it committed; look again.")
-        unknown.__cause__ = error
-        return [Failed(unknown)] * len(ended)
-    return ended
 
 
-async def _halved(
-    connection: Connection,
-    units: Sequence[Unit[Any]],
-    *,
-    error: Exception,
-    tries: int,
-) -> list[Ended]:
-    if len(units) > 1:
-        middle = len(units) // 2
-        first = await run_batch(connection, units[:middle])
-        return first + await run_batch(connection, units[middle:])
-    if tries > 1:
-        return await run_batch(connection, units, tries=tries - 1)
-    problem = Unavailable("Too many changed the same thing at once; nothing was stored.")
+def _unavailable(sentence: str, error: Exception) -> Unavailable:
+    reason = error.__cause__ or error
+    log.warning("store.trouble", what=sentence, reason=type(reason).__name__)
+    problem = Unavailable(f"{sentence} Nothing was stored; try again shortly.")
     problem.__cause__ = error
-    return [Failed(problem)]
-
-
-async def _attempt(connection: Connection, units: Sequence[Unit[Any]]) -> list[Ended]:
-    await connection.execute("BEGIN")
-    running = [Running(work) for work in units]
-    while active := [one for one in running if one.ended is None]:
-        for prepared, together in _by_statement(active).items():
-            try:
-                answers = await _execute(connection, prepared, [one.values for one in together])
-            except asyncpg.PostgresError as error:
-                _raise_spoiled(error)
-            for one, rows in zip(together, answers, strict=True):
-                one.advance(rows)
-                if isinstance(one.ended, Failed) and one.wrote:
-                    raise SpoiledError
-    reach(Crashpoint.INSIDE_TRANSACTION)
-    return [one.ended for one in running if one.ended is not None]
-
-
-def _raise_spoiled(error: asyncpg.PostgresError) -> NoReturn:
-    if isinstance(error, (*_AGAIN, *_LOST)):
-        raise error
-    raise SpoiledError from error
-
-
-async def _attempt_in_savepoints(
-    connection: Connection,
-    units: Sequence[Unit[Any]],
-) -> list[Ended]:
-    await connection.execute("BEGIN")
-    ended: list[Ended] = []
-    for work in units:
-        await connection.execute("SAVEPOINT unit")
-        end = await _run_alone(connection, work)
-        if isinstance(end, Failed):
-            await connection.execute("ROLLBACK TO unit")
-        await connection.execute("RELEASE unit")
-        ended.append(end)
-    reach(Crashpoint.INSIDE_TRANSACTION)
-    return ended
-
-
-async def _run_alone(connection: Connection, work: Unit[Any]) -> Ended:
-    one = Running(work)
-    while one.ended is None:
-        try:
-            (rows,) = await _execute(connection, one.prepared, [one.values])
-        except asyncpg.PostgresError as error:
-            if isinstance(error, (*_AGAIN, *_LOST)):
-                raise
-            return Failed(error)
-        one.advance(rows)
-    return one.ended
-
-
-async def _read(connection: Connection, work: Unit[Result]) -> Result:
-    one = Running(work)
-    while one.ended is None:
-        (rows,) = await _execute(connection, one.prepared, [one.values])
-        one.advance(rows)
-    return outcome(one.ended)  # type: ignore[no-any-return] # a unit's value is untyped here
-
-
-def _by_statement(active: Sequence[Running]) -> dict[Prepared, list[Running]]:
-    groups: dict[Prepared, list[Running]] = {}
-    for one in active:
-        groups.setdefault(one.prepared, []).append(one)
-    return groups
-
-
-async def _execute(
-    connection: Connection,
-    prepared: Prepared,
-    runs: Sequence[Sequence[Any]],
-) -> list[Rows]:
-    """Run one statement for several units; give each unit's rows."""
-    if sum(map(len, runs)) == 1:
-        text, order, constants = prepared.postgres
-        (values,) = next(filter(None, runs))
-        found: list[Any] = await connection.fetch(text, *_ordered(values, order, constants))
-        return [found if run else [] for run in runs]
-    text, order, constants = prepared.postgres_in_turn
-    arguments = [
-        _ordered({**values, ORDINAL: turn}, order, constants)
-        for turn, run in enumerate(runs)
-        for values in run
-    ]
-    answers: list[list[Row]] = [[] for _ in runs]
-    if arguments:
-        for record in await connection.fetchmany(text, arguments):
-            *row, turn = record
-            answers[turn].append(row)
-    return list(answers)
-
-
-def _ordered(
-    values: Mapping[str, object],
-    order: Sequence[str],
-    constants: Mapping[str, object],
-) -> list[object]:
-    if constants:
-        values = {**constants, **values}
-    return [values[name] for name in order]
+    return problem

@@ -13,26 +13,27 @@ from jackfield.units import Rows, Unit
 class Running:
     """One run of one unit, advanced a statement at a time by whoever holds the connection."""
 
-    __slots__ = ("_steps", "ended", "prepared", "values", "wrote")
+    __slots__ = ("_send", "ended", "prepared", "values", "wrote")
 
     prepared: Prepared
     values: Sequence[Mapping[str, Any]]
 
     def __init__(self, work: Unit[Any]) -> None:
-        self._steps = iter(work)
+        self._send = iter(work).send
         self.ended: Ended | None = None
         self.wrote = False
         self._step(None)
 
     def advance(self, rows: Rows) -> None:
         """Hand the unit the rows of its statement and take the next one."""
-        if self.prepared.writes and (rows or not self.prepared.returns):
+        prepared = self.prepared
+        if prepared.writes and (rows or not prepared.returns):
             self.wrote = True
         self._step(rows)
 
     def _step(self, rows: Rows | None) -> None:
         try:
-            statement = next(self._steps) if rows is None else self._steps.send(rows)
+            statement = self._send(rows)  # type: ignore[arg-type] # None starts it
         except StopIteration as stop:
             self.ended = Done(stop.value)
         except Exception as error:  # noqa: BLE001 -- its caller is told, and raises it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,18 +27,12 @@ class SchemaError(Unavailable):
 
 def migrate_sqlite(path: Path) -> None:
     """Run the pending migrations on the SQLite file at `path`, creating it where it is not."""
-    with sqlite3.connect(path) as connection:
-        try:
-            version = connection.execute(_VERSION).fetchone()
-        except sqlite3.OperationalError:  # no such table: a new database
-            version = None
-    connection.close()
-    if version == (HEAD,):
+    if _sqlite_version(path) == (HEAD,):
         return
     # Alembic takes a third of a second to import, so an up-to-date database never waits for it.
-    from sqlalchemy import create_engine, event  # noqa: PLC0415
+    from sqlalchemy import URL, create_engine, event  # noqa: PLC0415 -- as above
 
-    engine = create_engine(f"sqlite:///{path}")
+    engine = create_engine(URL.create("sqlite", database=str(path)))
     event.listen(engine, "connect", _let_alembic_begin)
     event.listen(engine, "begin", lambda each: each.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
@@ -45,6 +40,18 @@ def migrate_sqlite(path: Path) -> None:
             _upgrade(each)
     finally:
         engine.dispose()
+
+
+def _sqlite_version(path: Path) -> tuple[str] | None:
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            return connection.execute(_VERSION).fetchone()  # type: ignore[no-any-return] # a row
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # no such table: a new database
+            return None
+        raise Unavailable(f"{path} cannot be opened: {error}.") from error
+    except sqlite3.DatabaseError as error:
+        raise SchemaError(f"{path} cannot be used as a database: {error}.") from error
 
 
 async def migrate_postgres(dsn: str) -> None:
@@ -59,11 +66,14 @@ async def migrate_postgres(dsn: str) -> None:
     if version == HEAD:
         return
     from sqlalchemy import NullPool  # noqa: PLC0415 -- as above
-    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 -- as above
 
-    scheme, _, rest = dsn.partition("://")
-    del scheme
-    engine = create_async_engine(f"postgresql+asyncpg://{rest}", poolclass=NullPool)
+    # The driver reads the URL by itself: SQLAlchemy knows not all that may stand in one.
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=lambda: asyncpg.connect(dsn, timeout=10),
+        poolclass=NullPool,
+    )
     try:
         async with engine.begin() as each:
             await each.exec_driver_sql(
@@ -76,8 +86,8 @@ async def migrate_postgres(dsn: str) -> None:
 
 def _upgrade(connection: Connection) -> None:
     from alembic import command  # noqa: PLC0415 -- as above
-    from alembic.config import Config  # noqa: PLC0415
-    from alembic.util import CommandError  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415 -- as above
+    from alembic.util import CommandError  # noqa: PLC0415 -- as above
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))

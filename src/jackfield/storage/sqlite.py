@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from jackfield.crashpoints import Crashpoint, reach
 from jackfield.metrics import Metrics
 from jackfield.problems import OutcomeUnknown, Unavailable
@@ -20,12 +22,21 @@ from jackfield.storage.dialects import Prepared
 from jackfield.storage.running import Running
 from jackfield.units import Result, Row, Rows, Unit
 
-_UNIT_ONLY = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, OverflowError)
-"""Errors of one statement: the transaction around it goes on."""
+log = structlog.get_logger()
+
+_OF_ONE_STATEMENT = {
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+    sqlite3.SQLITE_MISUSE,
+    sqlite3.SQLITE_RANGE,
+    sqlite3.SQLITE_TOOBIG,
+}
+"""Codes of errors that leave the transaction around the statement as it was."""
 
 
 class SpoiledError(Exception):
-    """A unit failed after it had written: its neighbours must be run again without it."""
+    """A unit failed when it may have written: its neighbours must be run again without it."""
 
 
 class SqliteStore:
@@ -47,8 +58,10 @@ class SqliteStore:
         while one.ended is None:
             try:
                 rows = _execute(self._reader, one.prepared, one.values)
-            except sqlite3.OperationalError as error:
-                raise Unavailable("The database could not be read; see the log.") from error
+            except sqlite3.Error as error:
+                if _is_of_one_statement(error):
+                    raise
+                raise _unavailable("The database could not be read.", error) from error
             one.advance(rows)
         return outcome(one.ended)  # type: ignore[no-any-return] # a unit's value is untyped here
 
@@ -78,14 +91,23 @@ def run_batch(connection: sqlite3.Connection, units: Sequence[Unit[Any]]) -> lis
             ended = _attempt(connection, units, _run_in_savepoint)
     except sqlite3.Error as error:
         connection.rollback()
-        return [Failed(_unavailable(error))] * len(units)
+        problem = _unavailable("The database could not be written; nothing was stored.", error)
+        return [Failed(problem)] * len(units)
+    except BaseException:
+        connection.rollback()
+        raise
+    return _commit(connection, ended)
+
+
+def _commit(connection: sqlite3.Connection, ended: list[Ended]) -> list[Ended]:
     try:
         connection.commit()
     except sqlite3.Error as error:
         connection.rollback()
+        log.critical("store.commit_failed", reason=str(error))
         unknown = OutcomeUnknown("The store could not say whether it committed; look again.")
         unknown.__cause__ = error
-        return [Failed(unknown)] * len(units)
+        return [Failed(unknown)] * len(ended)
     return ended
 
 
@@ -105,10 +127,12 @@ def _run(connection: sqlite3.Connection, work: Unit[Any]) -> Ended:
     while one.ended is None:
         try:
             rows = _execute(connection, one.prepared, one.values)
-        except _UNIT_ONLY as error:
-            one.ended = Failed(error)
-        else:
-            one.advance(rows)
+        except Exception as error:
+            if not _is_of_one_statement(error):
+                raise
+            # Earlier runs of the same statement may have written.
+            raise SpoiledError from error
+        one.advance(rows)
     if isinstance(one.ended, Failed) and one.wrote:
         raise SpoiledError from one.ended.error
     return one.ended
@@ -133,12 +157,19 @@ def _execute(
     text, constants = prepared.sqlite
     found: list[Row] = []
     for values in runs:
-        found += connection.execute(text, {**constants, **values} if constants else values)
+        found += connection.execute(text, {**constants, **values})
     return found
 
 
-def _unavailable(error: sqlite3.Error) -> Unavailable:
-    problem = Unavailable("The database could not be written; see the log.")
+def _is_of_one_statement(error: Exception) -> bool:
+    # Without a code, the values were refused before SQLite saw them.
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF in _OF_ONE_STATEMENT
+
+
+def _unavailable(sentence: str, error: sqlite3.Error) -> Unavailable:
+    log.error("store.trouble", what=sentence, reason=str(error))
+    problem = Unavailable(sentence)
     problem.__cause__ = error
     return problem
 
