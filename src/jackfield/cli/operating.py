@@ -27,6 +27,16 @@ Result = TypeVar("Result")
 _DASH = "`-` reads it from standard input."
 
 
+ApiKeyOption = Annotated[
+    str | None,
+    typer.Option(help="Its key; else eight hexadecimal characters are made."),
+]
+ApiSecretOption = Annotated[
+    str | None,
+    typer.Option(help=f"Its secret; else one is made, which is better. {_DASH}"),
+]
+
+
 class Kind(StrEnum):
     """Who a provider app is with."""
 
@@ -67,14 +77,8 @@ def _accounts() -> None:
 def create_tenant(
     name: Annotated[str, typer.Argument(help="How people call the tenant.")],
     *,
-    api_key: Annotated[
-        str | None,
-        typer.Option(help="Its key; else eight hexadecimal characters are made."),
-    ] = None,
-    api_secret: Annotated[
-        str | None,
-        typer.Option(help=f"Its secret; else one is made, which is better. {_DASH}"),
-    ] = None,
+    api_key: ApiKeyOption = None,
+    api_secret: ApiSecretOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -94,14 +98,8 @@ def create_tenant(
         print_json(made)
         return
     typer.echo(f"The tenant {made.name} is made.\n")
-    print_members(
-        {
-            "api_key": made.api_key,
-            "api_secret": made.api_secret,
-            "signature_secret": made.signature_secret,
-            "webhook_secret": made.webhook_secret,
-        },
-    )
+    secrets = ("api_key", "api_secret", "signature_secret", "webhook_secret")
+    print_members({each: getattr(made, each) for each in secrets})
     hint("\nKeep the secrets now: they are not shown again.")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,8 +52,9 @@ def secret_from(text: str, *, called: str) -> str:
     """
     if text != "-":
         return text
-    typer.echo(f"Reading {called} from standard input ...", err=True)
-    return typer.get_text_stream("stdin").readline().rstrip("\r\n")
+    if sys.stdin.isatty():
+        return getpass(f"{called[0].upper()}{called[1:]} (it is not shown): ")
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 def print_json(document: object) -> None:

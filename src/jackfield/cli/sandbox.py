@@ -32,32 +32,40 @@ def _sandbox() -> None:
     """Keep `message` a word of its own while it is the only one."""
 
 
+ToOption = Annotated[
+    str | None,
+    typer.Option(help="The Page's id or the number; else the demo's."),
+]
+FromOption = Annotated[
+    str | None,
+    typer.Option("--from", help="Who writes: a number, or an id at the Page."),
+]
+NameOption = Annotated[str, typer.Option(help="The person's name at WhatsApp.")]
+UrlOption = Annotated[
+    str | None,
+    typer.Option(help="The gateway's webhook, such as http://HOST:PORT/webhooks/meta/NAME."),
+]
+AppSecretOption = Annotated[
+    str | None,
+    typer.Option(help="The secret of the Meta app; else the demo's."),
+]
+PhoneNumberIdOption = Annotated[
+    str | None,
+    typer.Option(help="What Meta calls the number by; else the demo's."),
+]
+
+
 @app.command()
 def message(
     channel: Annotated[Channel, typer.Argument(help="Where the phone writes.")],
     text: Annotated[str, typer.Argument(help="What it writes.")],
     *,
-    to: Annotated[
-        str | None,
-        typer.Option(help="The Page's id or the number; else the demo's."),
-    ] = None,
-    sender: Annotated[
-        str | None,
-        typer.Option("--from", help="Who writes: a number, or an id at the Page."),
-    ] = None,
-    name: Annotated[str, typer.Option(help="The person's name at WhatsApp.")] = "Ann",
-    url: Annotated[
-        str | None,
-        typer.Option(help="The gateway's webhook, such as http://HOST:PORT/webhooks/meta/NAME."),
-    ] = None,
-    app_secret: Annotated[
-        str | None,
-        typer.Option(help="The secret of the Meta app; else the demo's."),
-    ] = None,
-    phone_number_id: Annotated[
-        str | None,
-        typer.Option(help="What Meta calls the number by; else the demo's."),
-    ] = None,
+    to: ToOption = None,
+    sender: FromOption = None,
+    name: NameOption = "Ann",
+    url: UrlOption = None,
+    app_secret: AppSecretOption = None,
+    phone_number_id: PhoneNumberIdOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -73,19 +81,13 @@ def message(
     from jackfield.sandbox import phone  # noqa: PLC0415 - see options
 
     demo = _demo(data)
-    webhook = _webhook(
-        channel,
-        text,
-        to=_given(to, _account(demo, channel), "--to"),
-        sender=_given(sender, _person(demo, channel), "--from"),
-        name=name,
-        phone_number_id=phone_number_id or _number_id(demo, to),
-    )
-    answer = phone.post(
-        webhook,
-        url=_given(url, demo.webhook_url, "--url"),
-        app_secret=_given(app_secret, demo.app_secret, "--app-secret"),
-    )
+    number_id = phone_number_id or _number_id(demo, to)
+    to = _given(to, _account(demo, channel), "--to")
+    sender = _given(sender, _person(demo, channel), "--from")
+    webhook = _webhook(channel, text, to=to, sender=sender, name=name, number_id=number_id)
+    url = _given(url, demo.webhook_url, "--url")
+    app_secret = _given(app_secret, demo.app_secret, "--app-secret")
+    answer = phone.post(webhook, url=url, app_secret=app_secret)
     _tell(answer.status, webhook.message_id, as_json=as_json)
 
 
@@ -96,7 +98,7 @@ def _webhook(
     to: str,
     sender: str,
     name: str,
-    phone_number_id: str,
+    number_id: str,
 ) -> Webhook:
     from jackfield.clock import now  # noqa: PLC0415 - see options
     from jackfield.sandbox import phone  # noqa: PLC0415
@@ -105,7 +107,7 @@ def _webhook(
         return phone.messenger_text(text, sender=sender, page_id=to, now=now())
     number = phone.WhatsAppNumber(
         digits=to,
-        phone_number_id=_given(phone_number_id, "", "--phone-number-id"),
+        phone_number_id=_given(number_id, "", "--phone-number-id"),
         waba_id="102000000000001",
     )
     return phone.whatsapp_text(text, sender=sender, name=name, to=number, now=now())

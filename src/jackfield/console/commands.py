@@ -56,28 +56,23 @@ async def create_tenant(gateway: Gateway, order: CreateTenant) -> TenantCreated:
     """
     _check_text("name", order.name)
     _check_key(order.api_key)
+    api_secret = ids.secret() if order.api_secret is None else order.api_secret
+    _check_text("api_secret", api_secret)
     if order.api_secret is None:
-        api_secret = ids.secret()
-        kind, digest = gateway.secrets.hash_generated(api_secret)
+        kept = gateway.secrets.hash_generated(api_secret)
     else:
-        api_secret = order.api_secret
-        _check_text("api_secret", api_secret)
-        kind, digest = await gateway.secrets.hash_chosen(api_secret)
+        kept = await gateway.secrets.hash_chosen(api_secret)
     signature_secret = ids.signature_secret()
     tenant = Tenant(order.api_key or ids.api_key(), order.name, gateway.clock())
-    sealed = gateway.keys.seal(
-        signature_secret.encode(),
-        place=signature_secret_place(tenant.api_key),
+    place = signature_secret_place(tenant.api_key)
+    work = _add_tenant(
+        tenant,
+        kept,
+        gateway.keys.seal(signature_secret.encode(), place=place),
+        tenants=gateway.tenants,
+        api_secrets=gateway.api_secrets,
     )
-    await gateway.store.commit(
-        _add_tenant(
-            tenant,
-            (kind, digest),
-            sealed,
-            tenants=gateway.tenants,
-            api_secrets=gateway.api_secrets,
-        ),
-    )
+    await gateway.store.commit(work)
     log.info("tenant.created", tenant=tenant.api_key)
     return TenantCreated(
         name=tenant.name,

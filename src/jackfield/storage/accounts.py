@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
 
 from sqlalchemy import Integer, Select, bindparam, select, update
 
@@ -48,6 +48,8 @@ _ADD = Prepared(
     .on_conflict_do_nothing()
     .returning(*_COLUMNS),
 )
+
+_DRAFT = tuple(field.name for field in fields(Draft))
 
 _FIND = Prepared(
     select(*_COLUMNS).where(
@@ -99,7 +101,7 @@ _BY_ID = Prepared(select(*_COLUMNS).where(accounts.c.id == bindparam("account_id
 @unit
 def add(draft: Draft) -> Steps[Account | None]:
     """See `Accounts.add`."""
-    rows = yield _ADD(**asdict(draft))
+    rows = yield _ADD(**{name: getattr(draft, name) for name in _DRAFT})
     for row in rows:
         yield from totals.count("accounts", draft.api_key, by=1)
         yield from totals.count("accounts", f"{draft.api_key}/{draft.provider}", by=1)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from sqlalchemy import and_, bindparam, case, or_, select, update
+from sqlalchemy import Table, and_, bindparam, case, or_, select, update
 
 from jackfield.accounts import Standing
 from jackfield.clock import Moment
@@ -115,7 +114,7 @@ _INTRODUCE = Prepared(
 )
 
 
-def _insert(table: Any, *columns: str, **constants: Any) -> Prepared:  # noqa: ANN401
+def _insert(table: Table, *columns: str, **constants: object) -> Prepared:
     return Prepared(insert(table).values({c: bindparam(c) for c in columns} | constants))
 
 

@@ -1,0 +1,54 @@
+"""Databases as tests see them: opened by URL, and looked at past the store."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from jackfield.metrics import Metrics
+from jackfield.storage.opening import OpenStore, open_postgres, open_sqlite
+
+
+async def open_store(database_url: str, *, metrics: Metrics | None = None) -> OpenStore:
+    """Open the store that a database URL names."""
+    if database_url.startswith("sqlite:///"):
+        path = Path(database_url.removeprefix("sqlite:///"))
+        return await open_sqlite(path, metrics=metrics or Metrics())
+    return await open_postgres(database_url, readers=2, metrics=metrics or Metrics())
+
+
+def with_database(url: str, name: str) -> str:
+    """Return `url` with its database replaced."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+async def look(database_url: str, query: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a query asked on a connection of its own, past the store."""
+    if database_url.startswith("sqlite:///"):
+        with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as connection:
+            return connection.execute(query).fetchall()
+    other = await asyncpg.connect(database_url)
+    try:
+        return [tuple(record) for record in await other.fetch(query)]
+    finally:
+        await other.close()
+
+
+async def change(database_url: str, statement: str) -> None:
+    """Change something past the store, as an operator might."""
+    if database_url.startswith("sqlite:///"):
+        with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as connection:
+            connection.execute(statement)
+            connection.commit()
+    else:
+        await look(database_url, statement)
+
+
+async def tenants_there(database_url: str) -> set[str]:
+    """Return the API keys of all tenants."""
+    return {key for (key,) in await look(database_url, "SELECT api_key FROM tenants")}
