@@ -10,13 +10,12 @@ import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
 
-from jackfield.metrics import Metrics
-from jackfield.storage.opening import OpenStore, open_postgres, open_sqlite
+from databases import open_store, with_database
+from jackfield.storage.opening import OpenStore
 from jackfield.storage.schema import migrate_postgres, migrate_sqlite
 
 TEMPLATE = "jackfield_template"
@@ -94,19 +93,6 @@ async def store(database_url: str) -> AsyncIterator[OpenStore]:
     opened = await open_store(database_url)
     yield opened
     await opened.close()
-
-
-async def open_store(database_url: str) -> OpenStore:
-    """Open the store that a database URL names."""
-    if database_url.startswith("sqlite:///"):
-        path = Path(database_url.removeprefix("sqlite:///"))
-        return await open_sqlite(path, metrics=Metrics())
-    return await open_postgres(database_url, readers=2, metrics=Metrics())
-
-
-def with_database(url: str, name: str) -> str:
-    """Return `url` with its database replaced."""
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
 async def _execute(url: str, statement: str) -> None:

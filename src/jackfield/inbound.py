@@ -98,8 +98,15 @@ class Arrivals(Protocol):
         """Return whom these addresses stand for, as far as they were seen before."""
         ...
 
-    def introduce(self, people: Mapping[Address, str]) -> Unit[None]:
-        """Remember whom new addresses stand for."""
+    def introduce(self, strangers: Mapping[Address, str]) -> Unit[Mapping[Address, str]]:
+        """Remember whom new addresses stand for; return whom they stand for now.
+
+        That is somebody else where another webhook introduced an address at the same time.
+        """
+        ...
+
+    def adopt(self, moved: Mapping[Address, str]) -> Unit[None]:
+        """Let addresses stand for somebody else than before."""
         ...
 
     def add(self, arrivals: Sequence[Arrival], *, now: Moment) -> Unit[None]:
@@ -192,15 +199,26 @@ def _people(
         return [event.people[0] for _, event in new]
     known = dict((yield from arrivals.people(list(dict.fromkeys(several)))))
     strangers: dict[Address, str] = {}
-    people = []
     for (_, event), group in zip(new, addresses, strict=True):
         person = next((known[a] for a in group if a in known), event.people[0])
         strangers.update({a: person for a in group if a not in known})
         known |= {a: person for a in group if a not in known}
-        people.append(person)
     if strangers:
-        yield from arrivals.introduce(strangers)
-    return people
+        stored = yield from arrivals.introduce(strangers)
+        moved = _moved(strangers, stored)
+        if moved:
+            yield from arrivals.adopt(moved)
+        known.update({**stored, **moved})
+    return [
+        known[group[0]] if group else event.people[0]
+        for (_, event), group in zip(new, addresses, strict=True)
+    ]
+
+
+def _moved(wanted: Mapping[Address, str], stored: Mapping[Address, str]) -> dict[Address, str]:
+    """Return the addresses that go to whom another webhook put their neighbours meanwhile."""
+    others = {(a[0], wanted[a]): person for a, person in stored.items() if person != wanted[a]}
+    return {a: others[a[0], p] for a, p in stored.items() if (a[0], p) in others}
 
 
 def _addresses(

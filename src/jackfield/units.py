@@ -18,9 +18,8 @@ more than once (a deadlock, a neighbour that failed). So a unit changes nothing 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Generic, ParamSpec, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar
 
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
@@ -30,8 +29,7 @@ Row: TypeAlias = Sequence[Any]
 Rows: TypeAlias = Sequence[Row]
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """One prepared statement and the values of each run of it; only the store looks inside."""
 
     prepared: object

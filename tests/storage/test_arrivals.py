@@ -375,6 +375,31 @@ async def test_a_person_who_comes_under_two_ids_in_one_webhook_stays_in_one_conv
     assert await look(database_url, "SELECT DISTINCT person FROM deliveries") == [("US.1",)]
 
 
+async def test_two_first_webhooks_at_once_agree_on_who_a_person_is(
+    world: World, database_url: str
+) -> None:
+    await world.tenant()
+    desk = await world.application(URL)
+    number, other = [
+        await world.page(name, provider=Provider.WHATSAPP, application=desk)
+        for name in ("447700900998", "447700900999")
+    ]
+
+    await asyncio.gather(
+        world.hear(said("by number", to=number, by="447700900001")),
+        world.hear(
+            said("by both", to=number, by=["US.1", "447700900001"]),
+            said("elsewhere", to=other, by="US.1"),
+        ),
+    )
+    await world.hear(said("by id", to=number, by="US.1"))
+
+    here = f"SELECT DISTINCT person FROM deliveries WHERE account_id = {number.id}"  # noqa: S608 -- our own
+    assert await look(database_url, here) == [("447700900001",)]
+    there = f"SELECT DISTINCT person FROM deliveries WHERE account_id = {other.id}"  # noqa: S608 -- our own
+    assert await look(database_url, there) == [("US.1",)]
+
+
 async def test_one_id_at_two_accounts_is_two_people(world: World, database_url: str) -> None:
     await world.tenant()
     desk = await world.application(URL)

@@ -103,8 +103,8 @@ def add(draft: Draft) -> Steps[Account | None]:
     """See `Accounts.add`."""
     rows = yield _ADD(**{name: getattr(draft, name) for name in _DRAFT})
     for row in rows:
-        yield from totals.count("accounts", draft.api_key, by=1)
-        yield from totals.count("accounts", f"{draft.api_key}/{draft.provider}", by=1)
+        kind = f"{draft.api_key}/{draft.provider}"
+        yield from totals.count("accounts", draft.api_key, kind, by=1)
         return _account(row)
     return None
 

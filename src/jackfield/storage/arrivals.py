@@ -1,4 +1,4 @@
-"""What arriving messages read and write: receivers, duplicates, people, messages, deliveries."""
+"""What arriving messages read and write: receivers, duplicates, messages, deliveries."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from sqlalchemy import Table, and_, bindparam, case, or_, select, update
 from jackfield.accounts import Standing
 from jackfield.clock import Moment
 from jackfield.deliveries import Binding, Receiver, conversation, shard
-from jackfield.inbound import Address, Arrival, KeptBody, digest
+from jackfield.inbound import Arrival
 from jackfield.messages import Event, encode
+from jackfield.storage.contacts import adopt, introduce, people
 from jackfield.storage.dialects import Prepared, insert
+from jackfield.storage.kept import keep
 from jackfield.storage.tables import (
     accounts,
     applications,
-    contacts,
     deliveries,
-    inbound_bodies,
     messages,
     pending,
     provider_app_grants,
@@ -26,6 +26,8 @@ from jackfield.storage.tables import (
     tenants,
 )
 from jackfield.units import Row, Steps, unit
+
+__all__ = ["add", "adopt", "claim", "introduce", "keep", "people", "receivers", "repeat"]
 
 RECEIVER_COLUMNS = (
     accounts.c.id,
@@ -96,23 +98,6 @@ _REPEAT = Prepared(
     ),
 )
 
-_PERSON = Prepared(
-    select(contacts.c.account_id, contacts.c.address, contacts.c.person).where(
-        contacts.c.account_id == bindparam("account_id"),
-        contacts.c.address == bindparam("address"),
-    ),
-)
-
-_INTRODUCE = Prepared(
-    insert(contacts)
-    .values(
-        account_id=bindparam("account_id"),
-        address=bindparam("address"),
-        person=bindparam("person"),
-    )
-    .on_conflict_do_nothing(),
-)
-
 
 def _insert(table: Table, *columns: str, **constants: object) -> Prepared:
     return Prepared(insert(table).values({c: bindparam(c) for c in columns} | constants))
@@ -158,21 +143,6 @@ PENDING = _insert(
     "since",
     kind="deliver",
     tries=0,
-)
-
-_KEEP = Prepared(
-    insert(inbound_bodies)
-    .values(
-        kind=bindparam("kind"),
-        provider_app_id=bindparam("provider_app_id"),
-        provider=bindparam("provider"),
-        routing_key=bindparam("routing_key"),
-        reason=bindparam("reason"),
-        body=bindparam("body"),
-        digest=bindparam("digest"),
-        received_at=bindparam("received_at"),
-    )
-    .on_conflict_do_nothing(),
 )
 
 
@@ -256,26 +226,6 @@ def repeat(events: Sequence[Event]) -> Steps[list[Event]]:
 
 
 @unit
-def people(addresses: Sequence[Address]) -> Steps[Mapping[Address, str]]:
-    """See `Arrivals.people`."""
-    rows = yield _PERSON.many(
-        [{"account_id": account_id, "address": address} for account_id, address in addresses],
-    )
-    return {(account_id, address): person for account_id, address, person in rows}
-
-
-@unit
-def introduce(people: Mapping[Address, str]) -> Steps[None]:
-    """See `Arrivals.introduce`."""
-    yield _INTRODUCE.many(
-        [
-            {"account_id": account_id, "address": address, "person": person}
-            for (account_id, address), person in people.items()
-        ],
-    )
-
-
-@unit
 def add(arrivals: Sequence[Arrival], *, now: Moment) -> Steps[None]:
     """See `Arrivals.add`."""
     yield _MESSAGE.many([_message(arrival, now) for arrival in arrivals])
@@ -283,26 +233,6 @@ def add(arrivals: Sequence[Arrival], *, now: Moment) -> Steps[None]:
     bound = [_pending(arrival, now) for arrival in arrivals if arrival.body is not None]
     if bound:
         yield PENDING.many(bound)
-
-
-@unit
-def keep(bodies: Sequence[KeptBody], *, provider_app_id: int, now: Moment) -> Steps[None]:
-    """See `Arrivals.keep`."""
-    yield _KEEP.many(
-        [
-            {
-                "kind": kept.kind,
-                "provider_app_id": provider_app_id,
-                "provider": kept.provider,
-                "routing_key": kept.routing_key,
-                "reason": kept.reason,
-                "body": kept.body,
-                "digest": digest(kept),
-                "received_at": now,
-            }
-            for kept in bodies
-        ],
-    )
 
 
 def _message(arrival: Arrival, now: Moment) -> dict[str, object]:

@@ -29,9 +29,9 @@ _TOTAL = Prepared(
 
 
 @unit
-def count(name: str, scope: str, *, by: int) -> Steps[None]:
-    """Add `by`, which may be negative, to what is counted under `name` for `scope`."""
-    yield _COUNT(name=name, scope=scope, by=by)
+def count(name: str, *scopes: str, by: int) -> Steps[None]:
+    """Add `by`, which may be negative, to what is counted under `name` for each of `scopes`."""
+    yield _COUNT.many([{"name": name, "scope": scope, "by": by} for scope in scopes])
 
 
 @unit
