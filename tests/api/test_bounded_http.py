@@ -20,7 +20,12 @@ class Hurried(BoundedHttp):
 
 
 async def hello(scope: Scope, receive: Receive, send: Send) -> None:
-    del scope, receive
+    if scope["path"] == "/echo":
+        length = [(b"content-length", b"4")]
+        said = (await receive())["body"]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        await send({"type": "http.response.body", "body": said})
+        return
     length = [(b"content-length", b"5")]
     await send({"type": "http.response.start", "status": 200, "headers": length})
     await send({"type": "http.response.body", "body": b"hello"})
@@ -74,6 +79,41 @@ async def test_a_head_that_never_ends_is_refused() -> None:
             said = b"HTTP/1.1 431 "  # the rest of what was sent met a closed connection
 
     assert said.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_an_answer_without_a_body_is_not_kept_back() -> None:
+    async with serving(BoundedHttp) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(2):
+            writer.write(b"HEAD / HTTP/1.1\r\nHost: gateway.example\r\n\r\n")
+            async with asyncio.timeout(10):
+                head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
+async def test_a_client_that_asks_first_is_told_to_go_on() -> None:
+    ask = b"POST /echo HTTP/1.1\r\nHost: g\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
+    async with serving(BoundedHttp) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(ask)
+        async with asyncio.timeout(10):
+            go_on = await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"body")
+            head = await reader.readuntil(b"\r\n\r\n")
+            echoed = await reader.readexactly(4)
+        writer.close()
+
+    assert go_on == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert head.startswith(b"HTTP/1.1 200")
+    assert echoed == b"body"
+
+
+async def test_what_is_no_http_is_told_so() -> None:
+    async with serving(BoundedHttp) as port:
+        said = await answer(port, b"what?\r\n\r\n")
+
+    assert said.startswith(b"HTTP/1.1 400")
 
 
 @pytest.mark.parametrize("beginning", [b"", b"GET / HTTP/1.1\r\nHost: gate"])

@@ -1,7 +1,8 @@
 """HTTP/1.1 as uvicorn speaks it, with bounds on what comes before a request can be judged.
 
 uvicorn takes request heads of any size, and waits for them for ever. A stranger could hold
-memory and connections with that, long before authentication or a size cap has a say.
+memory and connections with that, long before authentication or a size cap has a say. It also
+writes the head and the body of an answer one after the other, each at the price of a system call.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Give a new connection its time to say something."""
         super().connection_made(transport)
+        self.transport = _HeadWithBody(transport)  # type: ignore[assignment] # as much as is used
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -53,6 +55,11 @@ class BoundedHttp(HttpToolsProtocol):
         """Note that it is whole."""
         self._is_in_head = False
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Let a head without a body go out too."""
+        self.transport.flush()  # type: ignore[attr-defined] # see connection_made
+        super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, and judge a head that is still not whole after that."""
@@ -75,3 +82,36 @@ class BoundedHttp(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+class _HeadWithBody:
+    """A transport that keeps the head of an answer until its body comes, and writes both at once.
+
+    What is written after a head, or the end of the answer, lets it go.
+    """
+
+    __slots__ = ("_head", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100"):
+            self._head = data
+        else:
+            self._transport.write(data)
+
+    def flush(self) -> None:
+        if self._head:
+            self.write(b"")
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- whatever else a transport can do
+        return getattr(self._transport, name)
