@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import storage
 from benchmarks.servers import databases, prepare
 from benchmarks.speed import Figure, measure
 
@@ -29,6 +30,8 @@ def main() -> None:
             prepare(environ)
             figures += measure(engine, environ, goals=asked.goal or GOALS)
     console.print(_table(figures))
+    if "S5" in (asked.goal or GOALS):
+        storage.main()
 
 
 def _table(figures: Sequence[Figure]) -> Table:

