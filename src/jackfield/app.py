@@ -163,7 +163,13 @@ async def build(settings: Settings, *, clock: Clock = wall_clock.now) -> Gateway
         secrets=secrets,
         egress=egress,
         dispatcher=dispatcher,
-        releaser=Releaser(store, held, clock=clock, released=dispatcher.wake),
+        releaser=Releaser(
+            store,
+            held,
+            clock=clock,
+            retention=settings.hold_retention,
+            released=dispatcher.wake,
+        ),
     )
 
 

@@ -179,8 +179,12 @@ class Deliveries(Protocol):
         """Return what is due, the longest due first, at most `limit`."""
         ...
 
-    def next_due_at(self) -> Unit[Moment | None]:
-        """Return when the next thing is due, in the past or not, or None."""
+    def longest_due_at(self) -> Unit[Moment | None]:
+        """Return since when the longest due thing is due, or when the next will be, or None."""
+        ...
+
+    def next_due_after(self, now: Moment) -> Unit[Moment | None]:
+        """Return when the next thing that is not due yet will be, or None."""
         ...
 
     def outgoing(self, delivery_id: str) -> Unit[Outgoing | None]:
@@ -248,6 +252,10 @@ class HeldMessages(Protocol):
         now: Moment,
     ) -> Unit[None]:
         """Bind them, in this order; they are due now and their 24 hours begin."""
+        ...
+
+    def expire(self, *, accepted_before: Moment, now: Moment, limit: int) -> Unit[int]:
+        """Keep at most `limit` messages that were held for too long as dead; return how many."""
         ...
 
     def finish(self, account_id: int) -> Unit[None]:

@@ -5,21 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from dispatching import dispatching, states, until_nothing_is_left
 from jackfield.accounts import Standing
+from jackfield.clock import Clock as ClockDoor
 from jackfield.clock import now
 from jackfield.delivery.dispatcher import Dispatcher
 from jackfield.delivery.release import SLICE, Releaser, release_slice
 from jackfield.storage import accounts, held
 from jackfield.units import alone
 from receiver import Receiver
-from world import World, said
+from world import Clock, World, said
+
+WEEK = timedelta(days=7)
 
 
 @asynccontextmanager
-async def releasing(world: World, dispatcher: Dispatcher) -> AsyncIterator[Releaser]:
-    releaser = Releaser(world.store, held, clock=now, released=dispatcher.wake)
+async def releasing(
+    world: World, dispatcher: Dispatcher, *, clock: ClockDoor = now
+) -> AsyncIterator[Releaser]:
+    releaser = Releaser(world.store, held, clock=clock, retention=WEEK, released=dispatcher.wake)
     releaser.start()
     try:
         yield releaser
@@ -68,6 +74,32 @@ async def test_what_waited_for_a_link_goes_out_before_what_comes_after_it(world:
 
     assert receiver.texts == [str(n) for n in range(many + 20)]
     assert await states(world) == {"delivered": many + 20}
+
+
+async def test_what_was_held_for_too_long_is_kept_as_dead_and_never_sent(world: World) -> None:
+    clock = Clock()
+    async with Receiver() as receiver:
+        await world.tenant()
+        application = await world.application(receiver.url)
+        page = await world.page()
+        await world.hear(*[said(str(n), to=page) for n in range(SLICE + 1)], at=clock())
+        clock.advance(WEEK + timedelta(minutes=1))
+        await world.hear(said("fresh", to=page), at=clock())
+
+        async with (
+            dispatching(world, clock=clock) as dispatcher,
+            releasing(world, dispatcher, clock=clock) as releaser,
+        ):
+            async with asyncio.timeout(20):
+                while (await states(world))["dead"] <= SLICE:
+                    await asyncio.sleep(0.01)
+            await world.link(page, application)
+            releaser.wake()
+            await receiver.until(1)
+            await until_nothing_is_left(world)
+
+    assert receiver.texts == ["fresh"]
+    assert await states(world) == {"dead": SLICE + 1, "delivered": 1}
 
 
 async def test_an_unlinked_account_is_heard_at_its_tenants_own_url(world: World) -> None:

@@ -87,13 +87,23 @@ async def test_only_the_first_of_a_conversation_is_its_head(desk: Desk) -> None:
 
 
 async def test_the_next_due_time_is_that_of_the_longest_due(desk: Desk) -> None:
-    nothing = await desk.store.read(deliveries.next_due_at())
+    nothing = await desk.store.read(deliveries.longest_due_at())
     await desk.hear("1", at=LATER)
     await desk.hear("2", at=NOW)
 
-    found = await desk.store.read(deliveries.next_due_at())
+    found = await desk.store.read(deliveries.longest_due_at())
 
     assert (nothing, found) == (None, NOW)
+
+
+async def test_what_is_due_already_is_not_what_is_due_next(desk: Desk) -> None:
+    await desk.hear("1", at=NOW)
+    nothing = await desk.store.read(deliveries.next_due_after(NOW))
+    await desk.hear("2", at=LATER)
+
+    found = await desk.store.read(deliveries.next_due_after(NOW))
+
+    assert (nothing, found) == (None, LATER)
 
 
 async def test_who_waits_behind_is_not_due_until_it_is_called(

@@ -67,7 +67,7 @@ class Operations:
         """Return why the store cannot be used, or None after noting how long work has waited."""
         try:
             async with asyncio.timeout(self._patience.total_seconds()):
-                due_at = await self._store.read(self._deliveries.next_due_at())
+                due_at = await self._store.read(self._deliveries.longest_due_at())
         except Unavailable as error:
             return error.detail
         except TimeoutError:

@@ -118,12 +118,11 @@ class Dispatcher:
         return timedelta(0) if started == room else await self._until_next(now)
 
     async def _until_next(self, now: Moment) -> timedelta:
-        if self._busy:
-            return LONGEST_NAP  # an end wakes us, and then what waits is looked at again
-        due_at = await self._store.read(self._deliveries.next_due_at())
+        """Return how long until time alone makes something due; an end or news comes by itself."""
+        due_at = await self._store.read(self._deliveries.next_due_after(now))
         if due_at is None:
             return LONGEST_NAP
-        return min(max(timedelta(milliseconds=due_at - now), timedelta(0)), LONGEST_NAP)
+        return min(timedelta(milliseconds=due_at - now), LONGEST_NAP)
 
     async def _sleep(self, nap: timedelta) -> None:
         with suppress(TimeoutError):  # nothing new: look whether time made something due

@@ -1,14 +1,15 @@
-"""What was held goes out once somebody may hear it: in slices, oldest first."""
+"""What was held goes out once somebody may hear it, or is given up: in slices, oldest first."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 
 import structlog
 
-from jackfield.clock import Clock, Moment
+from jackfield.clock import Clock, Moment, after
 from jackfield.deliveries import Binding, HeldMessages, Release, bind
 from jackfield.messages import decode, render
 from jackfield.problems import Unavailable
@@ -21,6 +22,9 @@ SLICE = 200
 
 LOOK_AGAIN = 2.0
 """Seconds after which it looks without being woken: another process may have linked or vouched."""
+
+EXPIRY_PAUSE = timedelta(minutes=10)
+"""How often it is looked for what was held too long; it is days old, so minutes do not matter."""
 
 _AFTER_TROUBLE = 1.0
 
@@ -68,12 +72,16 @@ class Releaser:
         held: HeldMessages,
         *,
         clock: Clock,
+        retention: timedelta,
         released: Callable[[], None],
     ) -> None:
+        """Take `retention`, after which a held message is dead, and `released` to call."""
         self._store = store
         self._held = held
         self._clock = clock
+        self._retention = retention
         self._released = released
+        self._expiry_due = clock()
         self._news = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
@@ -101,6 +109,8 @@ class Releaser:
             try:
                 for account_id in await self._store.read(self._held.releasing()):
                     await self._release(account_id)
+                if self._clock() >= self._expiry_due:
+                    await self._expire()
             except Unavailable:
                 log.warning("releaser.store_unavailable")
                 await asyncio.sleep(_AFTER_TROUBLE)
@@ -118,3 +128,14 @@ class Releaser:
             if count:
                 log.info("held.released", account=account_id, messages=count)
                 self._released()
+
+    async def _expire(self) -> None:
+        now = self._clock()
+        count = SLICE
+        while count == SLICE:
+            before = after(now, -self._retention)
+            work = self._held.expire(accepted_before=before, now=now, limit=SLICE)
+            count = await self._store.commit(work)
+            if count:
+                log.warning("held.expired", messages=count)
+        self._expiry_due = after(now, EXPIRY_PAUSE)

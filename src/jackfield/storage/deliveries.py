@@ -31,9 +31,16 @@ _DUE = Prepared(
     .limit(bindparam("limit", type_=Integer)),
 )
 
-_NEXT_DUE_AT = Prepared(
+_LONGEST_DUE_AT = Prepared(
     select(pending.c.due_at)
     .where(pending.c.due_at.is_not(None))
+    .order_by(pending.c.due_at)
+    .limit(1),
+)
+
+_NEXT_DUE_AFTER = Prepared(
+    select(pending.c.due_at)
+    .where(pending.c.due_at > bindparam("now"))
     .order_by(pending.c.due_at)
     .limit(1),
 )
@@ -122,9 +129,16 @@ def due(now: Moment, limit: int) -> Steps[list[Pending]]:
 
 
 @unit
-def next_due_at() -> Steps[Moment | None]:
-    """See `Deliveries.next_due_at`."""
-    rows = yield _NEXT_DUE_AT()
+def longest_due_at() -> Steps[Moment | None]:
+    """See `Deliveries.longest_due_at`."""
+    rows = yield _LONGEST_DUE_AT()
+    return rows[0][0] if rows else None
+
+
+@unit
+def next_due_after(now: Moment) -> Steps[Moment | None]:
+    """See `Deliveries.next_due_after`."""
+    rows = yield _NEXT_DUE_AFTER(now=now)
     return rows[0][0] if rows else None
 
 

@@ -51,6 +51,19 @@ _RELEASE = Prepared(
     ),
 )
 
+_overdue = (
+    select(deliveries.c.number)
+    .where(deliveries.c.state == "held", deliveries.c.accepted_at < bindparam("accepted_before"))
+    .order_by(deliveries.c.number)
+    .limit(bindparam("limit", type_=Integer))
+)
+_EXPIRE = Prepared(
+    update(deliveries)
+    .where(deliveries.c.number.in_(_overdue.scalar_subquery()), deliveries.c.state == "held")
+    .values(state="dead", finished_at=bindparam("now"))
+    .returning(deliveries.c.number),
+)
+
 _FINISH = Prepared(
     update(accounts).where(accounts.c.id == bindparam("account_id")).values(releasing=0),
 )
@@ -114,6 +127,13 @@ def release(
             for one in releases
         ],
     )
+
+
+@unit
+def expire(*, accepted_before: Moment, now: Moment, limit: int) -> Steps[int]:
+    """See `HeldMessages.expire`."""
+    rows = yield _EXPIRE(accepted_before=accepted_before, now=now, limit=limit)
+    return len(rows)
 
 
 @unit
