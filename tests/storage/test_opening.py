@@ -80,6 +80,19 @@ async def test_a_database_in_a_new_directory_is_for_its_owner_only(tmp_path: Pat
     assert mode == 0o700
 
 
+async def test_a_database_and_its_wal_are_for_their_owner_only(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    path = tmp_path / "jackfield.sqlite3"
+
+    store = await open_sqlite(path, metrics=Metrics())
+    files = sorted(tmp_path.glob(f"{path.name}*"))
+    modes = [stat.S_IMODE(each.stat().st_mode) for each in files]
+    await store.close()
+
+    assert len(files) > 1
+    assert set(modes) == {0o600}
+
+
 async def test_a_server_that_is_not_there_is_named_as_the_reason(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"cannot be reached .*JACKFIELD_DATABASE_URL"):
         await open_postgres(
