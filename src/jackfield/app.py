@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from jackfield.clock import Clock
 from jackfield.delivery.dispatcher import Dispatcher
 from jackfield.delivery.release import Releaser
 from jackfield.delivery.sender import Sender
+from jackfield.delivery.shift import Duty, Shift
 from jackfield.egress import Egress
 from jackfield.metrics import Metrics
 from jackfield.provider_apps import ProviderApps
@@ -38,6 +39,7 @@ from jackfield.storage import (
     provider_apps,
     tenants,
 )
+from jackfield.storage.duty import PostgresDuty, SoleDuty
 from jackfield.storage.opening import OpenStore, open_postgres, open_sqlite
 from jackfield.tenants import Tenants
 
@@ -57,6 +59,8 @@ class Gateway:
     egress: Egress
     dispatcher: Dispatcher
     releaser: Releaser
+    duty: Duty
+    shift: Shift
     api_secrets: ApiSecrets = tenants
     tenants: Tenants = tenants
     applications: Applications = applications
@@ -64,14 +68,22 @@ class Gateway:
     provider_apps: ProviderApps = provider_apps
 
     def start(self) -> None:
-        """Begin to deliver, first what an earlier process left."""
-        self.dispatcher.start()
-        self.releaser.start()
+        """Deliver, first what an earlier process left; stand by while another process does."""
+        self.shift.start()
+
+    def arrived(self) -> None:
+        """Say that something is due, whichever process delivers it."""
+        self.dispatcher.wake()
+        self.duty.call()
+
+    def released(self) -> None:
+        """Say that somebody may hear what was held, whichever process releases it."""
+        self.releaser.wake()
+        self.duty.call()
 
     async def close(self) -> None:
         """Let what is in flight end, record how, and close the store."""
-        await self.releaser.stop()
-        await self.dispatcher.stop()
+        await self.shift.stop()
         await self.egress.close()
         self.secrets.close()
         await self.store.close()
@@ -92,7 +104,7 @@ class Gateway:
                     public_url=self.settings.public_url,
                     masks_access_tokens=self.settings.mask_access_tokens,
                     clock=self.clock,
-                    released=self.releaser.wake,
+                    released=self.released,
                 ),
                 applications=ApplicationPages(
                     self.store,
@@ -106,7 +118,7 @@ class Gateway:
                     keyring=self.keys,
                     clock=self.clock,
                     metrics=self.metrics,
-                    arrived=self.dispatcher.wake,
+                    arrived=self.arrived,
                 ),
                 operations=Operations(
                     self.store,
@@ -154,6 +166,19 @@ async def build(settings: Settings, *, clock: Clock = wall_clock.now) -> Gateway
         clock=clock,
         metrics=metrics,
     )
+    releaser = Releaser(
+        store,
+        held,
+        clock=clock,
+        retention=settings.hold_retention,
+        released=dispatcher.wake,
+    )
+
+    def called() -> None:
+        dispatcher.wake()
+        releaser.wake()
+
+    duty = _duty(settings, called=called)
     return Gateway(
         settings=settings,
         clock=clock,
@@ -163,14 +188,16 @@ async def build(settings: Settings, *, clock: Clock = wall_clock.now) -> Gateway
         secrets=secrets,
         egress=egress,
         dispatcher=dispatcher,
-        releaser=Releaser(
-            store,
-            held,
-            clock=clock,
-            retention=settings.hold_retention,
-            released=dispatcher.wake,
-        ),
+        releaser=releaser,
+        duty=duty,
+        shift=Shift(duty, dispatcher, releaser),
     )
+
+
+def _duty(settings: Settings, *, called: Callable[[], None]) -> Duty:
+    if settings.sqlite_file is not None:
+        return SoleDuty()
+    return PostgresDuty(settings.database_url, called=called)
 
 
 def standing_of_new_accounts(settings: Settings) -> Standing:

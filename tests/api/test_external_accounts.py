@@ -700,7 +700,13 @@ class NotedReleaser(Releaser):
 
 async def test_a_link_wakes_who_lets_out_what_waited_for_it(sqlite_doors: Doors) -> None:
     gateway = sqlite_doors.gateway
-    releaser = NotedReleaser(gateway.store, held, clock=now, released=gateway.dispatcher.wake)
+    releaser = NotedReleaser(
+        gateway.store,
+        held,
+        clock=now,
+        retention=gateway.settings.hold_retention,
+        released=gateway.dispatcher.wake,
+    )
     doors = Doors(replace(gateway, releaser=releaser))
     caller = await doors.tenant()
     desk = await application(caller)
