@@ -24,6 +24,7 @@ ACCOUNT = Account(
     api_key="bench001",
     name=None,
     standing=Standing.VOUCHED,
+    provider_app_id=None,
     credentials=None,
     application_id=None,
     link_version=1,

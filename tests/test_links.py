@@ -78,6 +78,7 @@ async def test_an_account_is_registered_without_a_link(world: World) -> None:
         api_key="acme0001",
         name="Front desk",
         standing=Standing.CLAIMED,
+        provider_app_id=None,
         credentials=b"sealed",
         application_id=None,
         link_version=1,

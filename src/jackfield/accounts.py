@@ -56,6 +56,7 @@ class Account:
     api_key: str
     name: str | None
     standing: Standing
+    provider_app_id: int | None
     credentials: bytes | None
     application_id: str | None
     link_version: int
@@ -64,10 +65,14 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class AccountPage:
-    """One page of a tenant's accounts, in the order they were made, and how many there are."""
+    """One page of a tenant's accounts, in the order they were made, and how many there are.
+
+    `has_more` says whether there are others beyond it, in the direction it was read.
+    """
 
     accounts: Sequence[Account]
     total: int
+    has_more: bool
 
 
 class Accounts(Protocol):
@@ -86,14 +91,35 @@ class Accounts(Protocol):
         api_key: str,
         *,
         provider: Provider | None,
-        offset: int,
         limit: int,
+        offset: int = 0,
+        after: int | None = None,
     ) -> Unit[AccountPage]:
-        """Return `limit` accounts of one tenant after the first `offset`."""
+        """Return `limit` accounts of one tenant after the first `offset` with an id over `after`.
+
+        From the start costs what `offset` says; `after` costs the same wherever it stands.
+        """
         ...
 
-    def link(self, account_id: int, application_id: str) -> Unit[Account | None]:
-        """Link the account; None when it holds a link already. Held messages may then go out."""
+    def page_before(
+        self, api_key: str, *, provider: Provider | None, limit: int, before: int
+    ) -> Unit[AccountPage]:
+        """Return the last `limit` accounts of one tenant with an id under `before`."""
+        ...
+
+    def change(self, account: Account, changed: Account) -> Unit[Account | None]:
+        """Store what is not the same in `changed`; None when somebody was quicker.
+
+        That is when the account no longer has the version or the credentials of `account`. A
+        link that was not there before lets held messages go out.
+        """
+        ...
+
+    def delete(self, account: Account, *, now: Moment) -> Unit[bool]:
+        """Delete the account, and give up what is still owed because of it.
+
+        False, and nothing happens, when it no longer has the version of `account`.
+        """
         ...
 
     def vouch(self, account_id: int) -> Unit[Account]:

@@ -31,6 +31,7 @@ from jackfield.sealing import Keyring, load_or_create_key_file
 from jackfield.settings import Ownership, Settings
 from jackfield.storage import (
     accounts,
+    application_keys,
     applications,
     arrivals,
     deliveries,
@@ -90,7 +91,13 @@ class Gateway:
 
     def asgi(self) -> ASGIApp:
         """Return the HTTP side: every route behind the front door."""
-        authentication = Authentication(self.store, self.api_secrets, secrets=self.secrets)
+        authentication = Authentication(
+            self.store,
+            api_secrets=self.api_secrets,
+            secrets=self.secrets,
+            application_keys=application_keys,
+            clock=self.clock,
+        )
         return front_door.FrontDoor(
             routes.router(
                 authentication=authentication,
@@ -110,6 +117,7 @@ class Gateway:
                     self.store,
                     applications=self.applications,
                     clock=self.clock,
+                    released=self.released,
                 ),
                 provider_webhooks=ProviderWebhooks(
                     self.store,

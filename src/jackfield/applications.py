@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
 from jackfield.clock import Moment
-from jackfield.units import Unit
+from jackfield.problems import NotFound
+from jackfield.units import Steps, Unit, alone, unit
 
 
 class WebhookVersion(StrEnum):
@@ -42,6 +44,26 @@ class Application:
         return self.webhook_version is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What an owner says of an application: all of it but whose it is, and since when."""
+
+    name: str
+    public_key: str | None
+    webhook_version: WebhookVersion | None
+    inbound_url: str | None
+    status_url: str | None
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationPage:
+    """One page of a tenant's applications, in the order they were made, and how many there are."""
+
+    applications: Sequence[Application]
+    total: int
+
+
 class Applications(Protocol):
     """What is asked of the applications' table."""
 
@@ -52,3 +74,95 @@ class Applications(Protocol):
     def find(self, application_id: str) -> Unit[Application | None]:
         """Return the application, whoever owns it, or None."""
         ...
+
+    def find_to_change(self, application_id: str) -> Unit[Application | None]:
+        """Return what `find` does; nobody else changes or links it before this unit ends."""
+        ...
+
+    def page(self, api_key: str, *, offset: int, limit: int) -> Unit[ApplicationPage]:
+        """Return `limit` applications of one tenant after the first `offset`."""
+        ...
+
+    def put(self, application: Application) -> Unit[None]:
+        """Store a changed application in the place of the one that has its id."""
+        ...
+
+    def remove(self, application: Application) -> Unit[None]:
+        """Forget an application that no account is linked to."""
+        ...
+
+    def unbind(self, application_id: str) -> Unit[None]:
+        """Unlink every account, and hold again what is still owed to the application.
+
+        What has somebody else to go to (another application, or the tenant's own URL) is then
+        released to it.
+        """
+        ...
+
+    def release(self, application_id: str) -> Unit[None]:
+        """Let what is held for the linked accounts go out."""
+        ...
+
+
+def change(
+    application_id: str,
+    description: Description,
+    *,
+    api_key: str,
+    applications: Applications,
+) -> Unit[Application]:
+    """Replace all that a tenant says of an application of its own, and return it.
+
+    Its version is raised when that differs from what was there. Without the messages capability
+    it loses its links, and what waits for it is held (ruling R18); a URL where there was none
+    releases what is held. Raises NotFound for an application that the tenant does not have.
+    """
+    return alone(_change(application_id, description, api_key, applications))
+
+
+def remove(application_id: str, *, api_key: str, applications: Applications) -> Unit[None]:
+    """Delete an application of a tenant's, with its links; what waits for it is held (R18).
+
+    Raises NotFound for an application that the tenant does not have.
+    """
+    return alone(_remove(application_id, api_key, applications))
+
+
+@unit
+def _change(
+    application_id: str, description: Description, api_key: str, applications: Applications
+) -> Steps[Application]:
+    there = yield from _owned(application_id, api_key, applications)
+    wanted = replace(
+        there,
+        name=description.name,
+        public_key=description.public_key,
+        webhook_version=description.webhook_version,
+        inbound_url=description.inbound_url,
+        status_url=description.status_url,
+        document=description.document,
+    )
+    if wanted == there:
+        return there
+    changed = replace(wanted, version=there.version + 1)
+    yield from applications.put(changed)
+    if there.hears_messages and not changed.hears_messages:
+        yield from applications.unbind(application_id)
+    elif there.inbound_url is None and changed.inbound_url is not None:
+        yield from applications.release(application_id)
+    return changed
+
+
+@unit
+def _remove(application_id: str, api_key: str, applications: Applications) -> Steps[None]:
+    there = yield from _owned(application_id, api_key, applications)
+    yield from applications.unbind(application_id)
+    yield from applications.remove(there)
+
+
+@unit
+def _owned(application_id: str, api_key: str, applications: Applications) -> Steps[Application]:
+    application = yield from applications.find_to_change(application_id)
+    if application is None or application.api_key != api_key:
+        raise NotFound
+    return application

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+
 from jackfield.accounts import Account, Accounts, Draft, Provider
 from jackfield.applications import Applications
-from jackfield.problems import Conflict, Forbidden, Invalid, InvalidParameter, NotFound
-from jackfield.units import Steps, unit
+from jackfield.clock import Moment
+from jackfield.problems import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    InvalidParameter,
+    NotFound,
+    Problem,
+    Stale,
+)
+from jackfield.units import Steps, Unit, unit
+
+_CONFLICT = "Application conflict"
 
 
 @unit
@@ -41,21 +55,144 @@ def link(
     api_key: str,
     accounts: Accounts,
     applications: Applications,
+    versions: Collection[int] | None = None,
 ) -> Steps[Account]:
     """Link an account of the tenant to one of its applications.
 
-    Raises NotFound for an account the tenant does not have (rulings R7, R29), Forbidden for an
-    application that it does not have or that has no messages capability, and Conflict when the
-    account holds a link, also one to the same application (ruling R6).
+    Raises NotFound for an account the tenant does not have (rulings R7, R29), Stale when it has
+    none of `versions`, Forbidden for an application that the tenant does not have or that has
+    no messages capability, and Conflict when the account holds a link, also one to the same
+    application (ruling R6).
     """
-    account = yield from accounts.find(provider, external_id)
-    if account is None or account.api_key != api_key:
-        raise NotFound
-    yield from _linkable(application_id, api_key, applications)
-    linked = yield from accounts.link(account.id, application_id)
-    if linked is None:
-        raise Conflict("Unable to link application", title="Application conflict")
+    linked = None
+    while linked is None:
+        account = yield from accounts.find(provider, external_id)
+        account = _own(account, api_key, versions=versions, foreign=NotFound)
+        yield from _linkable(application_id, api_key, applications)
+        if account.application_id is not None:
+            raise Conflict("Unable to link application", title=_CONFLICT)
+        linked = yield from accounts.change(account, _linked(account, application_id))
     return linked
+
+
+@unit
+def unlink(
+    provider: Provider,
+    external_id: str,
+    *,
+    application_id: str,
+    api_key: str,
+    accounts: Accounts,
+    applications: Applications,
+    versions: Collection[int] | None = None,
+) -> Steps[Account]:
+    """Take the link from an account of the tenant; what was accepted before stays bound.
+
+    Raises NotFound for an account the tenant does not have (rulings R7, R29), Stale when it has
+    none of `versions`, Forbidden when the application is another tenant's (ruling R8), and
+    Conflict when the account is not linked to it, or nobody has such an application.
+    """
+    unlinked = None
+    while unlinked is None:
+        account = yield from accounts.find(provider, external_id)
+        account = _own(account, api_key, versions=versions, foreign=NotFound)
+        if account.application_id != application_id:
+            application = yield from applications.find(application_id)
+            if application is not None and application.api_key != api_key:
+                raise Forbidden("Cannot unlink application", title="Forbidden")
+            raise Conflict("Unable to unlink application", title=_CONFLICT)
+        unlinked = yield from accounts.change(account, _linked(account, None))
+    return unlinked
+
+
+@unit
+def change(
+    provider: Provider,
+    external_id: str,
+    *,
+    edit: Callable[[Account], Unit[Account]],
+    linked_to: Sequence[str] | None,
+    api_key: str,
+    accounts: Accounts,
+    applications: Applications,
+    versions: Collection[int] | None = None,
+) -> Steps[Account]:
+    """Change an account of the tenant in one step, and its link with it (ruling R9).
+
+    `edit` gives the account as it is to be, apart from its link; it raises the version itself for
+    what is seen of the credentials, which are sealed here. `linked_to` is the one application,
+    or none to unlink, or None to leave the link. What changes nothing raises no version (R23).
+
+    Raises NotFound when nobody has the account, Forbidden (without a reason) when another
+    tenant has it, Stale when it has none of `versions`, Forbidden when the application cannot
+    be linked, and what `edit` raises.
+    """
+    stored = None
+    while stored is None:
+        account = yield from accounts.find(provider, external_id)
+        account = _own(account, api_key, versions=versions, foreign=Forbidden)
+        changed = yield from edit(account)
+        if changed.name != account.name:
+            changed = replace(changed, version=account.version + 1)
+        application_id = account.application_id
+        if linked_to is not None:
+            application_id = next(iter(linked_to), None)
+        if application_id != account.application_id:
+            if application_id is not None:
+                yield from _linkable(application_id, api_key, applications)
+            changed = _linked(replace(changed, version=account.version), application_id)
+        if changed == account:
+            return account
+        stored = yield from accounts.change(account, changed)
+    return stored
+
+
+@unit
+def delete(
+    provider: Provider,
+    external_id: str,
+    *,
+    api_key: str,
+    now: Moment,
+    accounts: Accounts,
+    versions: Collection[int] | None = None,
+) -> Steps[None]:
+    """Delete an account of the tenant; its link goes with it, and what is owed goes to dead.
+
+    Raises NotFound when nobody has the account, Forbidden (without a reason) when another
+    tenant has it (ruling R5), and Stale when it has none of `versions`.
+    """
+    is_gone = False
+    while not is_gone:
+        account = yield from accounts.find(provider, external_id)
+        account = _own(account, api_key, versions=versions, foreign=Forbidden)
+        is_gone = yield from accounts.delete(account, now=now)
+
+
+def _own(
+    account: Account | None,
+    api_key: str,
+    *,
+    versions: Collection[int] | None,
+    foreign: type[Problem],
+) -> Account:
+    """Return the account if it is the tenant's and has one of `versions`, if any are given."""
+    if account is None:
+        raise NotFound
+    if account.api_key != api_key:
+        raise foreign
+    if versions is not None and account.version not in versions:
+        raise Stale
+    return account
+
+
+def _linked(account: Account, application_id: str | None) -> Account:
+    return replace(
+        account,
+        application_id=application_id,
+        link_version=account.link_version + 1,
+        version=account.version + 1,
+    )
 
 
 @unit

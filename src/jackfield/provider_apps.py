@@ -30,6 +30,27 @@ class ProviderApp:
     sealed: Mapping[SecretRole, Sequence[bytes]]
 
 
+@dataclass(frozen=True, slots=True)
+class ProviderAppRow:
+    """A provider app as it may be shown; `tenants` counts those it was granted to by name."""
+
+    id: int
+    kind: str
+    name: str
+    serves_all: bool
+    tenants: int
+    created_at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderAppSecretRow:
+    """A live secret without what it is."""
+
+    id: int
+    role: SecretRole
+    created_at: Moment
+
+
 class ProviderApps(Protocol):
     """What is asked of the provider apps' tables."""
 
@@ -54,6 +75,45 @@ class ProviderApps(Protocol):
 
     def grant_all(self, provider_app_id: int) -> Unit[None]:
         """Let every tenant's accounts be served by it, those to come included."""
+        ...
+
+    def revoke(self, provider_app_id: int, api_key: str) -> Unit[bool]:
+        """Take one tenant's grant back; False when it had none."""
+        ...
+
+    def revoke_all(self, provider_app_id: int) -> Unit[None]:
+        """Serve from now on only the tenants it was granted to by name."""
+        ...
+
+    def page(self, *, after: int, limit: int) -> Unit[Sequence[ProviderAppRow]]:
+        """Return `limit` provider apps in the order they were made, those behind id `after`."""
+        ...
+
+    def granted(self, provider_app_id: int, *, after: str, limit: int) -> Unit[Sequence[str]]:
+        """Return `limit` API keys it was granted to by name, sorted, those behind `after`."""
+        ...
+
+    def claim(self, provider_app_id: int) -> Unit[None]:
+        """Have others who would change its secrets wait for this unit."""
+        ...
+
+    def secret_rows(self, provider_app_id: int) -> Unit[Sequence[ProviderAppSecretRow]]:
+        """Return the live secrets without what they are, newest first."""
+        ...
+
+    def add_secret(
+        self,
+        provider_app_id: int,
+        role: SecretRole,
+        sealed: bytes,
+        *,
+        now: Moment,
+    ) -> Unit[int]:
+        """Store one more secret, and return its id; what it opens, it opens at once."""
+        ...
+
+    def revoke_secret(self, provider_app_id: int, secret_id: int) -> Unit[None]:
+        """Remove one secret."""
         ...
 
     def may_serve(self, provider_app_id: int, api_key: str) -> Unit[bool]:

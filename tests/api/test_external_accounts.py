@@ -5,63 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from gateway import SECRET, Answer, Client, Doors, application, opened
+from external_accounts import BASE, CANNOT_LINK, CONFLICT, NO_ACCESS, NUMBER, PAGE, faults, page
+from gateway import SECRET, Doors, application, opened
 from jackfield.accounts import Provider, Standing
 from jackfield.clock import now
 from jackfield.delivery.release import Releaser
 from jackfield.storage import held
 from jackfield.storage.tables import accounts
 
-BASE = "/beta/chatapp-accounts"
-ERRORS = "https://www.nexmo.com/messages/Errors#"
-NO_ACCESS = {"title": "Wrong authentication - You are not authorised to access this resource"}
-CANNOT_LINK = {
-    "type": ERRORS + "Forbidden",
-    "title": "Forbidden",
-    "detail": "Cannot link application",
-}
-CONFLICT = {
-    "type": ERRORS + "Conflict",
-    "title": "Application conflict",
-    "detail": "Unable to link application",
-}
-PAGE = {"external_id": "12345678", "access_token": "EAAB-token", "name": "Shop page"}
-NUMBER = {
-    "external_id": "447700900123",
-    "name": "Support",
-    "credentials": {
-        "phone_number_id": "106000000000001",
-        "waba_id": "102000000000001",
-        "access_token": "EAAB-number-token",
-    },
-}
-
 
 def without(body: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name not in names}
-
-
-def faults(answer: Answer) -> list[dict[str, str]]:
-    """Return the faults of a 400 whose every other member is as the contract has it."""
-    body = answer.json
-    params: list[dict[str, str]] = body.pop("invalid_params")
-    assert answer.status == 400
-    assert body == {
-        "type": ERRORS + "InvalidParams",
-        "title": "Your request parameters didn't validate.",
-        "detail": f"Found errors validating {len(params)} of your submitted parameters.",
-        "instance": answer.headers["x-request-id"],
-    }
-    return params
-
-
-async def page(caller: Client, external_id: str = "12345678", **more: object) -> Answer:
-    return await caller.post(BASE + "/messenger", PAGE | {"external_id": external_id} | more)
 
 
 # Making one --------------------------------------------------------------------------------
@@ -134,12 +94,12 @@ async def test_of_a_repeated_member_the_last_counts(sqlite_doors: Doors) -> None
     assert answer.json["external_id"] == "2"
 
 
-async def test_a_provider_that_cannot_be_registered_yet_is_not_there(
+async def test_a_provider_nobody_knows_is_not_there(
     sqlite_doors: Doors,
 ) -> None:
     caller = await sqlite_doors.tenant()
 
-    answers = [await caller.post(f"{BASE}/{provider}", PAGE) for provider in ("rcs", "pigeon")]
+    answers = [await caller.post(f"{BASE}/{provider}", PAGE) for provider in ("pigeon", "RCS")]
 
     assert [(answer.status, answer.body) for answer in answers] == [(404, b""), (404, b"")]
 
@@ -482,8 +442,8 @@ async def test_a_list_says_where_it_is_and_what_is_around_it(doors: Doors) -> No
             "self": {"href": link.format(2)},
             "first": {"href": link.format(1)},
             "last": {"href": link.format(3)},
-            "prev": {"href": link.format(1)},
-            "next": {"href": link.format(3)},
+            "prev": {"href": link.format(1) + "&before=AAAAAAAAAAM"},
+            "next": {"href": link.format(3) + "&after=AAAAAAAAAAQ"},
         },
     }
 
@@ -704,7 +664,7 @@ async def test_a_link_wakes_who_lets_out_what_waited_for_it(sqlite_doors: Doors)
         gateway.store,
         held,
         clock=now,
-        retention=gateway.settings.hold_retention,
+        retention=timedelta(days=7),
         released=gateway.dispatcher.wake,
     )
     doors = Doors(replace(gateway, releaser=releaser))

@@ -167,7 +167,9 @@ def test_entries_in_one_body_read_as_they_do_alone(chosen: list[str]) -> None:
 def test_every_provider_is_listed_under_its_name() -> None:
     assert {name: provider.NAME for name, provider in PROVIDERS.items()} == {
         "messenger": "messenger",
+        "viber_service_msg": "viber_service_msg",
         "whatsapp": "whatsapp",
+        "rcs": "rcs",
     }
 
 

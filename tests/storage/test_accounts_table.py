@@ -18,7 +18,7 @@ from jackfield.applications import WebhookVersion
 from jackfield.problems import Problem
 from jackfield.storage import accounts, applications, tenants
 from jackfield.storage.opening import OpenStore
-from jackfield.units import Steps, Store, Unit, unit
+from jackfield.units import Steps, Store, Unit, alone, unit
 from small_units import WHEN, application, tenant
 from world import World
 
@@ -48,12 +48,35 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Unlink:
+    api_key: str
+    provider: Provider
+    external_id: str
+    application: int
+
+
+@dataclass(frozen=True)
+class Swap:
+    api_key: str
+    provider: Provider
+    external_id: str
+    application: int | None
+
+
+@dataclass(frozen=True)
+class Delete:
+    api_key: str
+    provider: Provider
+    external_id: str
+
+
+@dataclass(frozen=True)
 class Vouch:
     provider: Provider
     external_id: str
 
 
-Act = Add | Link | Vouch
+Act = Add | Link | Unlink | Swap | Delete | Vouch
 
 keys = st.sampled_from(TENANTS)
 providers = st.sampled_from(PROVIDERS)
@@ -63,6 +86,11 @@ acts = st.one_of(
     # Most of what is asked at random fails; this links the first tenant's accounts.
     st.builds(Add, st.just("acme"), providers, names, names, st.none() | st.integers(0, 1)),
     st.builds(Link, st.just("acme"), providers, names, st.integers(0, 1)),
+    st.builds(Unlink, st.just("acme"), providers, names, numbers),
+    st.builds(Unlink, st.just("acme"), providers, names, st.integers(0, 1)),
+    st.builds(Swap, keys, providers, names, st.none() | numbers),
+    st.builds(Swap, st.just("acme"), providers, names, st.none() | st.integers(0, 1)),
+    st.builds(Delete, keys, providers, names),
     st.builds(Vouch, providers, names),
 )
 
@@ -75,6 +103,12 @@ def find_and_vouch(provider: Provider, external_id: str) -> Steps[Account | None
     if account is None:
         return None
     return (yield from accounts.vouch(account.id))
+
+
+@unit
+def as_it_is(account: Account) -> Steps[Account]:
+    yield from ()
+    return account
 
 
 class Book:
@@ -100,6 +134,34 @@ class Book:
 
     def unit(self, act: Act) -> Unit[Account | None]:
         match act:
+            case Unlink(api_key, provider, external_id, number):
+                return links.unlink(
+                    provider,
+                    self.name(external_id),
+                    application_id=self.application(number),
+                    api_key=self.name(api_key),
+                    accounts=accounts,
+                    applications=applications,
+                )
+            case Swap(api_key, provider, external_id, number):
+                return links.change(
+                    provider,
+                    self.name(external_id),
+                    edit=as_it_is,
+                    linked_to=[] if number is None else [self.application(number)],
+                    api_key=self.name(api_key),
+                    accounts=accounts,
+                    applications=applications,
+                )
+            case Delete(api_key, provider, external_id):
+                deletion: Unit[None] = links.delete(
+                    provider,
+                    self.name(external_id),
+                    api_key=self.name(api_key),
+                    now=WHEN,
+                    accounts=accounts,
+                )
+                return alone(deletion)
             case Add(api_key, provider, external_id, routing_key, number):
                 draft = Draft(
                     provider=provider,
@@ -127,12 +189,12 @@ class Book:
                 return find_and_vouch(provider, self.name(external_id))
 
     async def perform(self, act: Act) -> Account | str:
-        """Return what came of an act: the account without its number, or a word."""
+        """Return what came of an act: the account, or a word."""
         try:
             account = await self.store.commit(self.unit(act))
         except Problem as problem:
             return type(problem).__name__
-        return "nobody" if account is None else replace(account, id=0)
+        return "nobody" if account is None else account
 
     async def there(self) -> list[Account]:
         """Return every account, and check the totals and the pages against them."""
@@ -142,7 +204,7 @@ class Book:
             for provider in PROVIDERS:
                 some = await self.page(api_key, provider)
                 assert some == [one for one in mine if one.provider == provider]
-            found += [replace(one, id=0) for one in mine]
+            found += mine
         return found
 
     async def page(self, api_key: str, provider: Provider | None) -> Sequence[Account]:
@@ -166,7 +228,7 @@ async def stores(sqlite_url: str, postgres_url: str) -> AsyncIterator[list[OpenS
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(history=st.lists(acts, max_size=25))
-async def test_both_databases_answer_alike_and_no_link_is_ever_replaced(
+async def test_both_databases_answer_alike_and_only_what_was_asked_for_happens(
     stores: list[OpenStore], history: list[Act]
 ) -> None:
     example = next(_examples)
@@ -174,17 +236,56 @@ async def test_both_databases_answer_alike_and_no_link_is_ever_replaced(
     await sqlite.open()
     await postgres.open()
 
-    linked: dict[tuple[str, str], str] = {}
+    known: dict[tuple[str, str], Account] = {}
     for act in history:
         end = await sqlite.perform(act)
-        assert end == await postgres.perform(act)
-        if isinstance(end, Account) and end.application_id is not None:
-            key = end.provider, end.external_id
-            assert linked.setdefault(key, end.application_id) == end.application_id
+        other = await postgres.perform(act)
+        assert nameless(end) == nameless(other)
+        key = act.provider, sqlite.name(act.external_id)
+        before = known.get(key)
+        if isinstance(end, Account):
+            check(act, end, before=before, book=sqlite)
+            known[key] = end
+        elif end == "nobody" and isinstance(act, Delete):
+            assert before is not None
+            assert before.api_key == sqlite.name(act.api_key)
+            del known[key]
 
-    assert await sqlite.there() == await postgres.there()
+    there = await sqlite.there()
+    assert sorted(there, key=lambda one: one.id) == sorted(known.values(), key=lambda one: one.id)
+    assert [nameless(one) for one in there] == [nameless(one) for one in await postgres.there()]
 
 
+def nameless(end: Account | str) -> Account | str:
+    """Return what came of an act without the number of the row."""
+    return end if isinstance(end, str) else replace(end, id=0)
+
+
+def check(act: Act, end: Account, *, before: Account | None, book: Book) -> None:
+    """Assert that an account became by an act what was asked for, and nothing else."""
+    if isinstance(act, Add):
+        assert before is None
+        return
+    assert before is not None
+    if isinstance(act, Vouch):
+        assert end == replace(before, standing=end.standing)
+        return
+    assert not isinstance(act, Delete)
+    wanted = act.application if isinstance(act, Link | Swap) else None
+    assert end.application_id == (None if wanted is None else book.application(wanted))
+    assert before.api_key == book.name(act.api_key)
+    if isinstance(act, Link):
+        assert before.application_id is None
+    if isinstance(act, Unlink):
+        assert before.application_id == book.application(act.application)
+    raised = int(end.application_id != before.application_id)
+    assert (end.version, end.link_version) == (
+        before.version + raised,
+        before.link_version + raised,
+    )
+
+
+# Gathered acts come in any order: what each was told must fit one order of them.
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -199,15 +300,23 @@ async def test_what_is_asked_all_at_once_makes_one_link_at_most_and_right_totals
 
         ends = await asyncio.gather(*map(book.perform, history))
 
-        made = [end for end in ends if isinstance(end, Account)]
-        linked = {one.external_id for one in made if one.application_id is not None}
-        there = {(one.provider, one.external_id): one for one in await book.there()}
-        for one in made:
-            known = there[one.provider, one.external_id]
-            assert one.application_id in {None, known.application_id}
-            assert one.link_version <= known.link_version <= 2
-        assert {one.external_id for one in there.values() if one.application_id} <= linked
-        assert len({(one.provider, one.routing_key) for one in there.values()}) == len(there)
+        told: dict[tuple[int, int], str | None] = {}
+        for act, end in zip(history, ends, strict=True):
+            if isinstance(end, Account):
+                link = told.setdefault((end.id, end.link_version), end.application_id)
+                assert link == end.application_id
+                if isinstance(act, Unlink):
+                    assert (end.id, end.link_version - 1) not in told or told[
+                        end.id, end.link_version - 1
+                    ] == book.application(act.application)
+        there = await book.there()
+        for one in there:
+            versions = [version for number, version in told if number == one.id]
+            assert one.link_version == max(versions)
+            assert sorted(versions) == list(range(1, max(versions) + 1))
+            assert told[one.id, one.link_version] == one.application_id
+        assert len({(one.provider, one.routing_key) for one in there}) == len(there)
+        assert len({(one.provider, one.external_id) for one in there}) == len(there)
 
 
 async def test_pages_follow_each_other_in_the_order_of_creation(world: World) -> None:
@@ -239,3 +348,14 @@ async def test_an_account_is_found_by_provider_and_id_together(world: World) -> 
     other = await world.store.read(accounts.find(Provider.WHATSAPP, "1"))
 
     assert (found, other) == (page, None)
+
+
+async def test_two_changes_of_what_was_read_are_not_both_made(world: World) -> None:
+    await world.tenant()
+    page = await world.page()
+
+    first = await world.store.commit(accounts.change(page, replace(page, credentials=b"first")))
+    second = await world.store.commit(accounts.change(page, replace(page, credentials=b"second")))
+
+    assert first == replace(page, credentials=b"first")
+    assert second is None

@@ -80,7 +80,7 @@ class Installation:
         return json.loads(out)
 
     @asynccontextmanager
-    async def serving(self, **environ: str) -> AsyncIterator[Gateway]:
+    async def serving(self, *options: str, **environ: str) -> AsyncIterator[Gateway]:
         """Run the gateway; end it gently when the block ends, if it still runs."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -89,6 +89,7 @@ class Installation:
             "serve",
             "--port",
             "0",
+            *options,
             env=self.environment(**environ),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

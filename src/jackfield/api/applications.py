@@ -3,70 +3,87 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
     PublicFormat,
-    load_pem_public_key,
 )
 
-from jackfield.api.bodies import Fields, json_fields, unkeepable
+from jackfield.api.application_bodies import application_page_response, application_response
+from jackfield.api.application_fields import KEY_BITS, description
+from jackfield.api.bodies import Fields, json_fields
 from jackfield.api.http import Request, Response
-from jackfield.api.representations import application_document, application_response
-from jackfield.applications import Application, Applications, WebhookVersion
+from jackfield.applications import Application, Applications, Description, change, remove
 from jackfield.auth import Caller
 from jackfield.clock import Clock
-from jackfield.egress import check_url
 from jackfield.ids import application_id
 from jackfield.problems import NotFound
 from jackfield.units import Store
 
-LONGEST_NAME: Final = 255
-LONGEST_KEY: Final = 16_384
-LONGEST_URL: Final = 2_048
+LARGEST_PAGE: Final = 100
+LAST_PAGE: Final = 2**53 - 1
 
-KEY_BITS: Final = 2_048
-"""Bits of a key we make, and the fewest of one that is given."""
-
-MOST_KEY_BITS: Final = 8_192
-"""A larger key would make each signature cost its verifier milliseconds."""
+FURTHEST: Final = 2**31 - 1
+"""Where every listing has ended; both databases can count that far."""
 
 
 class ApplicationPages:
-    """Answers known callers, about their own applications only."""
+    """Answers known callers, about their own applications only.
 
-    def __init__(self, store: Store, *, applications: Applications, clock: Clock) -> None:
+    `released` is called when something that was held may go out.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        applications: Applications,
+        clock: Clock,
+        released: Callable[[], None],
+    ) -> None:
         self._store = store
         self._applications = applications
         self._clock = clock
+        self._released = released
         # A key takes a core for a tenth of a second: one at a time leaves the other ones free.
         self._making_a_key = asyncio.Lock()
 
+    async def page(self, request: Request, caller: Caller) -> Response:
+        """Return one page of the caller's applications, in the order they were made."""
+        fields = Fields(request.query)
+        page_number = fields.number("page", default=1, largest=LAST_PAGE)
+        page_size = fields.number("page_size", default=10, largest=LARGEST_PAGE)
+        fields.close()
+        page = await self._store.read(
+            self._applications.page(
+                caller.api_key,
+                offset=min((page_number - 1) * page_size, FURTHEST),
+                limit=page_size,
+            ),
+        )
+        return application_page_response(page, page_number=page_number, page_size=page_size)
+
     async def create(self, request: Request, caller: Caller) -> Response:
         """Store a new application; a key pair made for it is shown this once."""
-        fields = await json_fields(request)
-        name = fields.required_text("name", longest=LONGEST_NAME)
-        public_key = _public_key(fields.nested("keys"))
-        version, inbound_url, status_url, document = _capabilities(fields)
-        fields.close()
+        given = description(await json_fields(request))
         private_key = None
-        if public_key is None:
-            async with self._making_a_key:
-                public_key, private_key = await asyncio.to_thread(_make_keys)
+        if given.public_key is None:
+            given, private_key = await self._with_new_keys(given)
         application = Application(
             id=application_id(),
             api_key=caller.api_key,
-            name=name,
-            public_key=public_key,
-            webhook_version=version,
-            inbound_url=inbound_url,
-            status_url=status_url,
-            document=document,
+            name=given.name,
+            public_key=given.public_key,
+            webhook_version=given.webhook_version,
+            inbound_url=given.inbound_url,
+            status_url=given.status_url,
+            document=given.document,
             version=1,
             created_at=self._clock(),
         )
@@ -75,11 +92,44 @@ class ApplicationPages:
 
     async def show(self, request: Request, caller: Caller) -> Response:
         """Return one application; another tenant's is not there."""
+        return application_response(await self._wanted(request, caller))
+
+    async def replace(self, request: Request, caller: Caller) -> Response:
+        """Replace all that is said of one application: what is left out is taken away.
+
+        Without `keys` it has no public key any more; an empty `keys` asks for a new pair, whose
+        private key is shown this once.
+        """
+        wanted = await self._wanted(request, caller)
+        fields = await json_fields(request)
+        given = description(fields)
+        private_key = None
+        if given.public_key is None and fields.nested("keys") is not None:
+            given, private_key = await self._with_new_keys(given)
+        work = change(wanted.id, given, api_key=caller.api_key, applications=self._applications)
+        changed = await self._store.commit(work)
+        self._released()
+        return application_response(changed, private_key=private_key)
+
+    async def delete(self, request: Request, caller: Caller) -> Response:
+        """Delete one application and its links; what waits for it is held (ruling R18)."""
+        wanted = request.parameters["application_id"]
+        work = remove(wanted, api_key=caller.api_key, applications=self._applications)
+        await self._store.commit(work)
+        self._released()
+        return Response(status=204)
+
+    async def _wanted(self, request: Request, caller: Caller) -> Application:
         wanted = request.parameters["application_id"]
         application = await self._store.read(self._applications.find(wanted))
         if application is None or application.api_key != caller.api_key:
             raise NotFound
-        return application_response(application)
+        return application
+
+    async def _with_new_keys(self, given: Description) -> tuple[Description, str]:
+        async with self._making_a_key:
+            public_key, private_key = await asyncio.to_thread(_make_keys)
+        return replace(given, public_key=public_key), private_key
 
 
 def _make_keys() -> tuple[str, str]:
@@ -88,74 +138,3 @@ def _make_keys() -> tuple[str, str]:
     public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     secret = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return public.decode(), secret.decode()
-
-
-def _public_key(keys: Fields | None) -> str | None:
-    """Return the RSA key that is given, as it is spelt, or None when there is none."""
-    pem = keys.text("public_key", longest=LONGEST_KEY) if keys is not None else None
-    if keys is None or pem is None:
-        return None
-    try:
-        key = load_pem_public_key(pem.encode())
-    except (ValueError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, RSAPublicKey) or not KEY_BITS <= key.key_size <= MOST_KEY_BITS:
-        keys.refuse(
-            "public_key", f"must be an RSA key of {KEY_BITS} to {MOST_KEY_BITS} bits in PEM"
-        )
-    return pem
-
-
-def _capabilities(
-    fields: Fields,
-) -> tuple[WebhookVersion | None, str | None, str | None, bytes]:
-    """Return the version and the two URLs of the messages capability, and all the rest as JSON."""
-    privacy = _kept(fields, "privacy")
-    capabilities = _kept(fields, "capabilities")
-    messages = capabilities.nested("messages") if capabilities is not None else None
-    webhooks = messages.nested("webhooks") if messages is not None else None
-    document = application_document(
-        privacy=None if privacy is None else privacy.members,
-        capabilities=_without(capabilities, "messages"),
-        messages=_without(messages, "version", "webhooks"),
-    )
-    version = _version(messages)
-    return version, _address(webhooks, "inbound_url"), _address(webhooks, "status_url"), document
-
-
-def _kept(fields: Fields, name: str) -> Fields | None:
-    """Return the members of an object that is kept as given, or None when there is none."""
-    fault = unkeepable(fields.members.get(name))
-    if fault is None:
-        return fields.nested(name)
-    fields.refuse(name, fault)
-    return None
-
-
-def _version(messages: Fields | None) -> WebhookVersion | None:
-    if messages is None:
-        return None
-    given = messages.members.get("version", WebhookVersion.V1)
-    version = next((each for each in WebhookVersion if each == given), None)
-    if version is None:
-        messages.refuse("version", f"must be one of: {', '.join(WebhookVersion)}")
-    return version
-
-
-def _address(webhooks: Fields | None, name: str) -> str | None:
-    """Return the URL of one webhook, or None when there is none."""
-    webhook = webhooks.nested(name) if webhooks is not None else None
-    if webhook is None:
-        return None
-    address = webhook.required_text("address", longest=LONGEST_URL)
-    fault = check_url(address) if address else None
-    if fault is not None:
-        webhook.refuse("address", f"cannot be used: {fault}")
-    if webhook.members.get("http_method", "POST") != "POST":
-        webhook.refuse("http_method", "must be POST")
-    return address
-
-
-def _without(fields: Fields | None, *names: str) -> dict[str, object]:
-    members = {} if fields is None else fields.members
-    return {name: value for name, value in members.items() if name not in names}

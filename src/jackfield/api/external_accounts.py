@@ -1,55 +1,33 @@
-"""The External Accounts API: a tenant's accounts, made, listed, shown and linked."""
+"""The External Accounts API: a tenant's accounts, made, listed, shown, changed and linked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
 
-import msgspec
-
-from jackfield.accounts import Account, Accounts, Draft, Provider, Standing, credentials_place
-from jackfield.api.bodies import Fields, json_fields
-from jackfield.api.http import Request, Response
-from jackfield.api.representations import (
-    AccountBody,
-    account_body,
-    account_page_response,
-    account_response,
+from jackfield.accounts import Account, Accounts, Draft, Provider, Standing
+from jackfield.api.account_fields import (
+    LONGEST_ID,
+    AccountChange,
+    NewAccount,
+    account_change,
+    new_account,
+    provider_asked_for,
+    versions_asked_for,
 )
+from jackfield.api.account_pages import account_page_response, paging
+from jackfield.api.account_secrets import AccountSecrets
+from jackfield.api.bodies import json_fields
+from jackfield.api.http import Request, Response
+from jackfield.api.representations import AccountBody, account_body, account_response
 from jackfield.applications import Applications
 from jackfield.auth import Caller
 from jackfield.clock import Clock
-from jackfield.links import link, register
-from jackfield.problems import Invalid, InvalidParameter, NotFound
+from jackfield.links import change, delete, link, register, unlink
+from jackfield.problems import NotFound
 from jackfield.provider_apps import ProviderApps
-from jackfield.providers import PROVIDERS, WEBHOOKS
-from jackfield.providers.contract import Registration
 from jackfield.sealing import Keyring
-from jackfield.units import Steps, Store, unit
-
-MASK: Final = "********"
-"""Shown instead of an access token where the installation wants it so (ruling R13)."""
-
-LARGEST_PAGE: Final = 100
-LAST_PAGE: Final = 2**53 - 1
-"""The largest number that every JSON reader takes as it is."""
-
-FURTHEST: Final = 2**31 - 1
-"""How far into a list a page may begin: beyond it there is nothing anyway."""
-
-LONGEST_NAME: Final = 255
-LONGEST_ID: Final = 128
-
-
-class _Secrets(msgspec.Struct):
-    """What is read back of an account's sealed credentials."""
-
-    access_token: str | None = None
-
-
-_encoder = msgspec.json.Encoder()
-_secrets = msgspec.json.Decoder(_Secrets)
+from jackfield.units import Steps, Store, alone, unit
 
 
 class ExternalAccounts:
@@ -73,169 +51,146 @@ class ExternalAccounts:
         self._store = store
         self._accounts = accounts
         self._applications = applications
-        self._provider_apps = provider_apps
-        self._keyring = keyring
+        self._secrets = AccountSecrets(
+            keyring, provider_apps, masks_access_tokens=masks_access_tokens
+        )
         self._standing = standing
         self._public_url = public_url
-        self._masks_access_tokens = masks_access_tokens
         self._clock = clock
         self._released = released
 
     async def page(self, request: Request, caller: Caller) -> Response:
         """Return one page of the caller's accounts, in the order they were made (ruling R10)."""
-        page_number, page_size, provider = _paging(request)
-        page = await self._store.read(
-            self._accounts.page(
-                caller.api_key,
-                provider=provider,
-                offset=min((page_number - 1) * page_size, FURTHEST),
-                limit=page_size,
-            ),
-        )
+        asked = paging(request)
+        page = await self._store.read(asked.of(self._accounts, caller.api_key))
         return account_page_response(
             [self._body(account) for account in page.accounts],
             page=page,
-            page_number=page_number,
-            page_size=page_size,
-            provider=provider,
+            paging=asked,
             base=self._public_url or request.origin,
         )
 
     async def create(self, request: Request, caller: Caller) -> Response:
         """Store a new account (rulings R1, R4, R21, R22)."""
-        provider = _provider(request)
-        if provider not in PROVIDERS:
-            raise NotFound
-        fields = await json_fields(request)
-        registration, name, application_id = _account_fields(provider, fields)
-        external_id = str(fields.members["external_id"])
-        place = credentials_place(provider, external_id)
-        secrets = registration.secrets
-        draft = Draft(
-            provider=provider,
-            external_id=external_id,
-            routing_key=registration.routing_key,
-            api_key=caller.api_key,
-            name=name,
-            standing=self._standing,
-            provider_app_id=None,
-            credentials=self._keyring.seal(_encoder.encode(secrets), place=place),
-            application_id=application_id,
-            created_at=self._clock(),
-        )
-        work = self._register(draft, provider_app=registration.provider_app)
-        account = await self._store.commit(work)
-        return account_response(self._body(account), version=account.version, status=201)
+        provider = provider_asked_for(request)
+        brought = new_account(provider, await json_fields(request))
+        account = await self._store.commit(self._register(provider, brought, caller))
+        return self._response(account, status=201)
 
     async def show(self, request: Request, caller: Caller) -> Response:
         """Return one account; another tenant's is not there (ruling R5)."""
-        external_id = request.parameters["external_id"]
-        account = await self._store.read(self._accounts.find(_provider(request), external_id))
+        provider, external_id = _named(request)
+        account = await self._store.read(self._accounts.find(provider, external_id))
         if account is None or account.api_key != caller.api_key:
             raise NotFound
-        return account_response(self._body(account), version=account.version)
+        return self._response(account)
+
+    async def change(self, request: Request, caller: Caller) -> Response:
+        """Change one account: what is not sent stays (rulings R1, R5, R9, R21, R23)."""
+        provider, external_id = _named(request)
+        asked = account_change(await json_fields(request))
+        work = change(
+            provider,
+            external_id,
+            edit=lambda account: self._edited(account, asked),
+            linked_to=asked.applications,
+            api_key=caller.api_key,
+            accounts=self._accounts,
+            applications=self._applications,
+            versions=versions_asked_for(request),
+        )
+        account = await self._store.commit(work)
+        if asked.applications:
+            self._released()
+        return self._response(account)
+
+    async def delete(self, request: Request, caller: Caller) -> Response:
+        """Delete one account, and its link with it (ruling R5); a body is not looked at."""
+        provider, external_id = _named(request)
+        work = delete(
+            provider,
+            external_id,
+            api_key=caller.api_key,
+            now=self._clock(),
+            accounts=self._accounts,
+            versions=versions_asked_for(request),
+        )
+        # Alone, so that no message arrives between its statements.
+        await self._store.commit(alone(work))
+        return Response(status=204)
 
     async def link(self, request: Request, caller: Caller) -> Response:
         """Link one account to one application (rulings R6, R7, R29)."""
-        provider = _provider(request)
+        provider, external_id = _named(request)
         fields = await json_fields(request)
         application_id = fields.required_text("application", longest=LONGEST_ID)
         fields.close()
         work = link(
             provider,
-            request.parameters["external_id"],
+            external_id,
             application_id=application_id,
             api_key=caller.api_key,
             accounts=self._accounts,
             applications=self._applications,
+            versions=versions_asked_for(request),
         )
         account = await self._store.commit(work)
         self._released()
-        return account_response(self._body(account), version=account.version)
+        return self._response(account)
 
-    @unit
-    def _register(self, draft: Draft, *, provider_app: str | None) -> Steps[Account]:
-        if provider_app is not None:
-            number = yield from self._serving(provider_app, draft)
-            draft = replace(draft, provider_app_id=number)
-        account = yield from register(
-            draft,
+    async def unlink(self, request: Request, caller: Caller) -> Response:
+        """Take the link from one account (rulings R7, R8, R29); a body is not looked at."""
+        provider, external_id = _named(request)
+        work = unlink(
+            provider,
+            external_id,
+            application_id=request.parameters["application_id"],
+            api_key=caller.api_key,
             accounts=self._accounts,
             applications=self._applications,
+            versions=versions_asked_for(request),
         )
-        return account
+        await self._store.commit(work)
+        return Response(status=204)
 
     @unit
-    def _serving(self, name: str, draft: Draft) -> Steps[int]:
-        """Return the provider app of that name, if it may serve the draft's tenant."""
-        kind = _KINDS[draft.provider]
-        app = yield from self._provider_apps.find(kind, name)
-        if app is not None:
-            may = yield from self._provider_apps.may_serve(app.id, draft.api_key)
-            if may:
-                return app.id
-        # One sentence for both: what the operator has for others is not this tenant's to know.
-        reason = "There is no such provider app for you; ask the operator to grant it"
-        raise Invalid(InvalidParameter("credentials.provider_app", reason))
+    def _register(self, provider: Provider, brought: NewAccount, caller: Caller) -> Steps[Account]:
+        provider_app_id = yield from self._secrets.serving(
+            brought.registration, provider=provider, api_key=caller.api_key
+        )
+        draft = Draft(
+            provider=provider,
+            external_id=brought.external_id,
+            routing_key=brought.registration.routing_key,
+            api_key=caller.api_key,
+            name=brought.name,
+            standing=self._standing,
+            provider_app_id=provider_app_id,
+            credentials=self._secrets.sealed(
+                provider, brought.external_id, registration=brought.registration
+            ),
+            application_id=brought.application_id,
+            created_at=self._clock(),
+        )
+        return (
+            yield from register(draft, accounts=self._accounts, applications=self._applications)
+        )
+
+    @unit
+    def _edited(self, account: Account, asked: AccountChange) -> Steps[Account]:
+        if asked.renames:
+            account = replace(account, name=asked.name)
+        if asked.credentials:
+            account = yield from self._secrets.renewed(account, asked.credentials)
+        return account
+
+    def _response(self, account: Account, *, status: int = 200) -> Response:
+        return account_response(self._body(account), version=account.version, status=status)
 
     def _body(self, account: Account) -> AccountBody:
-        return account_body(account, access_token=self._access_token(account))
-
-    def _access_token(self, account: Account) -> str | None:
-        """Return what is shown of the token; only Messenger's answers have one."""
-        if account.provider is not Provider.MESSENGER or account.credentials is None:
-            return None
-        if self._masks_access_tokens:
-            return MASK
-        place = credentials_place(account.provider, account.external_id)
-        unsealed = self._keyring.unseal(account.credentials, place=place)
-        return _secrets.decode(unsealed).access_token
+        return account_body(account, access_token=self._secrets.shown(account))
 
 
-def _kind(name: str) -> str:
-    """Return the kind of provider app that serves a provider's accounts."""
-    provider = PROVIDERS[name]
-    return next(hook.KIND for hook in WEBHOOKS.values() if provider in hook.PROVIDERS)
-
-
-_KINDS: Final = {name: _kind(name) for name in PROVIDERS}
-
-
-def _provider(request: Request) -> Provider:
-    try:
-        return Provider(request.parameters["provider"])
-    except ValueError:
-        raise NotFound from None
-
-
-def _account_fields(
-    provider: Provider, fields: Fields
-) -> tuple[Registration, str | None, str | None]:
-    """Return the registration, the name and the application; raise `Invalid` with every fault."""
-    given = fields.members
-    try:
-        registration = PROVIDERS[provider].registration(
-            given.get("external_id"),
-            access_token=given.get("access_token"),
-            credentials=given.get("credentials"),
-        )
-    except Invalid as invalid:
-        fields.add(*invalid.parameters)
-        registration = Registration("")  # never used: what was added makes `close` raise
-    name = fields.text("name", shortest=0, longest=LONGEST_NAME)
-    applications = fields.texts("applications", most=1, longest=LONGEST_ID)
-    fields.close()
-    return registration, name or None, applications[0] if applications else None
-
-
-def _paging(request: Request) -> tuple[int, int, Provider | None]:
-    """Return page number, page size and provider; raise `Invalid` with every fault."""
-    fields = Fields(request.query)
-    page_number = fields.number("page_number", default=1, largest=LAST_PAGE)
-    page_size = fields.number("page_size", default=20, largest=LARGEST_PAGE)
-    word = request.query.get("provider")
-    provider = next((each for each in Provider if each == word), None)
-    if word is not None and provider is None:
-        fields.refuse("provider", f"must be one of: {', '.join(Provider)}")
-    fields.close()
-    return page_number, page_size, provider
+def _named(request: Request) -> tuple[Provider, str]:
+    """Return the provider and the account's id in the path; raise `NotFound` for no provider."""
+    return provider_asked_for(request), request.parameters["external_id"]

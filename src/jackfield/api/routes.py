@@ -7,6 +7,7 @@ from typing import Final
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from jackfield.api.application_bodies import APPLICATIONS_PATH
 from jackfield.api.applications import ApplicationPages
 from jackfield.api.authentication import Authentication
 from jackfield.api.external_accounts import ExternalAccounts
@@ -14,11 +15,13 @@ from jackfield.api.http import Request, WrongMethod, endpoint, raw_path
 from jackfield.api.operations import Operations
 from jackfield.api.provider_webhooks import ProviderWebhooks
 from jackfield.api.raw_path import RawPaths, RawRoute
-from jackfield.api.representations import ACCOUNTS_PATH, APPLICATIONS_PATH
+from jackfield.api.representations import ACCOUNTS_PATH
 from jackfield.problems import NotFound
 
-_PRIVATE: Final = (b"/beta/", b"/v2/")
-"""Below these, a caller is known before anything is said about the path (ruling R3)."""
+# Below these, a caller is known before anything is said about the path (ruling R3).
+_TENANTS: Final = b"/beta/"
+_OWNERS: Final = b"/v2/"
+"""The Application API takes a key and a secret only, so no token is good below this one."""
 
 _WEBHOOK: Final = "/webhooks/{kind}/{name}"
 
@@ -33,7 +36,7 @@ def router(
 ) -> ASGIApp:
     """Return what answers every path there is; it raises the Problem of every other."""
     anyone = endpoint
-    tenant = authentication.endpoint
+    tenant, owner = authentication.endpoint, authentication.owner_endpoint
     account = ACCOUNTS_PATH + "/{provider}/{external_id}"
     application = APPLICATIONS_PATH + "/{application_id}"
     table = [
@@ -44,9 +47,19 @@ def router(
         RawRoute("GET", ACCOUNTS_PATH + "/?", tenant(external_accounts.page)),
         RawRoute("POST", ACCOUNTS_PATH + "/{provider}", tenant(external_accounts.create)),
         RawRoute("GET", account, tenant(external_accounts.show)),
+        RawRoute("PATCH", account, tenant(external_accounts.change)),
+        RawRoute("DELETE", account, tenant(external_accounts.delete)),
         RawRoute("POST", account + "/applications", tenant(external_accounts.link)),
-        RawRoute("POST", APPLICATIONS_PATH + "/?", tenant(applications.create)),
-        RawRoute("GET", application, tenant(applications.show)),
+        RawRoute(
+            "DELETE",
+            account + "/applications/{application_id}",
+            tenant(external_accounts.unlink),
+        ),
+        RawRoute("POST", APPLICATIONS_PATH + "/?", owner(applications.create)),
+        RawRoute("GET", APPLICATIONS_PATH + "/?", owner(applications.page)),
+        RawRoute("GET", application, owner(applications.show)),
+        RawRoute("PUT", application, owner(applications.replace)),
+        RawRoute("DELETE", application, owner(applications.delete)),
         RawRoute("GET", _WEBHOOK, anyone(provider_webhooks.challenge)),
         RawRoute("POST", _WEBHOOK, provider_webhooks.accept),
     ]
@@ -62,7 +75,10 @@ def _authenticated(authentication: Authentication, answer: ASGIApp) -> ASGIApp:
     """Return `answer`, which on the paths of the API is given to known callers only."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and raw_path(scope).startswith(_PRIVATE):
+        path = raw_path(scope) if scope["type"] == "http" else b""
+        if path.startswith(_OWNERS):
+            await authentication.owner(Request(scope, receive))
+        elif path.startswith(_TENANTS):
             await authentication.caller(Request(scope, receive))
         await answer(scope, receive, send)
 

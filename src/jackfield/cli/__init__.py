@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jackfield.cli import operating, running, sandbox
+from jackfield.cli import accounts, provider_apps, running, sandbox, settings, tenants, tokens
 
 app = typer.Typer(
     name="jackfield",
@@ -19,9 +19,12 @@ app = typer.Typer(
 )
 app.command("serve")(running.serve)
 app.command("demo")(running.demo)
-app.add_typer(operating.tenants, name="tenants")
-app.add_typer(operating.provider_apps, name="provider-apps")
-app.add_typer(operating.accounts, name="accounts")
+app.command("settings")(settings.show_settings)
+app.add_typer(tenants.app, name="tenants")
+app.add_typer(provider_apps.app, name="provider-apps")
+app.add_typer(accounts.accounts, name="accounts")
+app.add_typer(accounts.applications, name="applications")
+app.command("token")(tokens.token)
 app.add_typer(sandbox.app, name="sandbox")
 
 

@@ -27,16 +27,11 @@ JsonOption = Annotated[
 ]
 
 
-def settings_from(
-    *,
-    data: Path | None,
-    host: str | None = None,
-    port: int | None = None,
-) -> Settings:
-    """Return the environment's settings with the options that were given."""
+def settings_from(*, data: Path | None, **options: object) -> Settings:
+    """Return the environment's settings with the options that were given: those not None."""
     from jackfield.settings import Settings  # noqa: PLC0415 - `--help` need not wait for it
 
-    return Settings.from_environment(data=data, host=host, port=port)
+    return Settings.from_environment(data=data, **options)  # type: ignore[arg-type] # none is called environ
 
 
 def demo_directory(data: Path | None) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,10 +19,27 @@ PortOption = Annotated[
 ]
 
 
+TlsOption = Annotated[
+    bool,
+    typer.Option("--tls", help="Serve https, certified by an authority of its own."),
+]
+CertificateOption = Annotated[
+    Path | None,
+    typer.Option("--tls-cert", metavar="FILE", help="Serve https with this certificate (PEM)."),
+]
+KeyOption = Annotated[
+    Path | None,
+    typer.Option("--tls-key", metavar="FILE", help="The private key of that certificate."),
+]
+
+
 def serve(
     *,
     host: HostOption = None,
     port: PortOption = None,
+    tls: TlsOption = False,
+    tls_cert: CertificateOption = None,
+    tls_key: KeyOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -32,6 +50,7 @@ def serve(
     \b
     jackfield serve
     jackfield serve --host 0.0.0.0 --port 8080 --data /var/lib/jackfield
+    jackfield serve --tls
     """  # noqa: D301 - \b keeps the lines of the examples
     from jackfield.cli import serving  # noqa: PLC0415 - `--help` need not wait for it
 
@@ -41,7 +60,13 @@ def serve(
         else:
             typer.echo(f"Jackfield is ready at {url}")
 
-    serving.run(serving.serve, settings_from(host=host, port=port, data=data), ready)
+    settings = settings_from(
+        host=host, port=port, data=data, tls=tls or None, tls_cert=tls_cert, tls_key=tls_key
+    )
+    if settings.tls and settings.tls_cert is None:
+        authority = settings.data / "tls" / "ca.pem"
+        typer.echo(f"Clients must trust the authority in {authority}", err=True)
+    serving.run(serving.serve, settings, ready)
 
 
 def demo(

@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -19,11 +20,11 @@ from starlette.types import ASGIApp
 from jackfield import crashpoints
 from jackfield.api.bounded_http import BoundedHttp
 from jackfield.app import Gateway, build
-from jackfield.cli import logs
+from jackfield.cli import certificates, logs
 from jackfield.console.listener import Listener
 from jackfield.console.socket_place import held_directory
 from jackfield.problems import Unavailable
-from jackfield.settings import SettingError, Settings
+from jackfield.settings import Network, SettingError, Settings
 from jackfield.storage.opening import DataDirectoryLock
 
 log = structlog.get_logger()
@@ -67,12 +68,15 @@ async def serve(settings: Settings, ready: Ready[str]) -> None:
     """Run the gateway until SIGTERM or SIGINT; `ready` gets its URL once it answers.
 
     Raises InUseError where the data directory is held, Unavailable where the port is or the
-    database cannot be opened, SealingError where no key fits.
+    database cannot be opened, SealingError where no key fits, SettingError where https cannot be.
     """
     with held(settings) as directory:
+        https = certificates.of(settings, now=datetime.now(UTC))
         listening = bind(settings.host, settings.port)
         async with gateway_of(settings, directory) as gateway:
-            server = HttpServer(gateway.asgi(), listening)
+            server = HttpServer(
+                gateway.asgi(), listening, https=https, proxies=settings.trusted_proxies
+            )
             gateway.start()
             await until_told([server], meanwhile=_announce(server, ready))
 
@@ -115,8 +119,18 @@ async def gateway_of(settings: Settings, directory: Path | None) -> AsyncIterato
 class HttpServer(uvicorn.Server):
     """One ASGI application on one socket; signals are its caller's business."""
 
-    def __init__(self, app: ASGIApp, listening: socket.socket) -> None:
-        """Take a bound socket; until the server is ready, connections to it are refused."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        listening: socket.socket,
+        *,
+        https: certificates.Certificates | None = None,
+        proxies: Sequence[Network] = (),
+    ) -> None:
+        """Take a bound socket; until the server is ready, connections to it are refused.
+
+        `proxies` are believed when they say whom they speak for.
+        """
         super().__init__(
             uvicorn.Config(
                 app,
@@ -126,15 +140,17 @@ class HttpServer(uvicorn.Server):
                 access_log=False,
                 log_config=None,
                 server_header=False,
-                # A proxy on this machine may say whom it speaks for, or everyone who comes
-                # through it would look like loopback.
+                # A proxy on this machine is believed by default, or everyone who comes through it
+                # would look like loopback.
                 proxy_headers=True,
-                forwarded_allow_ips=["127.0.0.1", "::1"],
+                forwarded_allow_ips=[str(network) for network in proxies],
+                ssl_certfile=None if https is None else https.certificate,
+                ssl_keyfile=None if https is None else https.key,
                 timeout_graceful_shutdown=_GRACE,
             ),
         )
         self._listening = listening
-        self.url = _url(listening)
+        self.url = _url(listening, scheme="http" if https is None else "https")
         self.is_ready = asyncio.Event()
 
     async def run_until_told(self) -> None:
@@ -202,6 +218,6 @@ def bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def _url(bound: socket.socket) -> str:
+def _url(bound: socket.socket, *, scheme: str) -> str:
     host, port = bound.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

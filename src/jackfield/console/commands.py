@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -14,6 +13,21 @@ from jackfield.accounts import Account, Accounts, Provider
 from jackfield.app import Gateway
 from jackfield.auth import ApiSecrets, SecretKind
 from jackfield.clock import Moment
+from jackfield.console import listing, provider_apps, tenants
+from jackfield.console.checks import (
+    check_key,
+    check_text,
+    check_webhook_name,
+    no_account,
+    no_provider_app,
+    no_tenant,
+)
+from jackfield.console.listing_orders import (
+    ListAccounts,
+    ListApplications,
+    ShowAccount,
+    ShowApplication,
+)
 from jackfield.console.orders import (
     AccountVouched,
     AddProviderApp,
@@ -24,17 +38,27 @@ from jackfield.console.orders import (
     TenantCreated,
     VouchAccount,
 )
+from jackfield.console.provider_app_orders import (
+    AddProviderAppSecret,
+    ListProviderApps,
+    RevokeProviderApp,
+    RevokeProviderAppSecret,
+    ShowProviderApp,
+)
+from jackfield.console.tenant_orders import (
+    AddApiSecret,
+    ListTenants,
+    RevokeApiSecret,
+    SetTenant,
+    ShowTenant,
+)
 from jackfield.delivery.signing import webhook_secret
-from jackfield.problems import Conflict, Invalid, InvalidParameter, NotFound
+from jackfield.problems import Conflict
 from jackfield.provider_apps import ProviderApps, SecretRole, secret_place
 from jackfield.tenants import Tenant, Tenants, signature_secret_place
 from jackfield.units import Steps, unit
 
 log = structlog.get_logger()
-
-_API_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_WEBHOOK_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_LONGEST = 255
 
 Arguments = TypeVar("Arguments")
 Result = TypeVar("Result")
@@ -54,10 +78,10 @@ async def create_tenant(gateway: Gateway, order: CreateTenant) -> TenantCreated:
     A secret we generate has 128 random bits and is kept as a keyed hash; one that somebody
     chose is kept as argon2id. Raises Invalid, and Conflict for an API key that is taken.
     """
-    _check_text("name", order.name)
-    _check_key(order.api_key)
+    check_text("name", order.name)
+    check_key(order.api_key)
     api_secret = ids.secret() if order.api_secret is None else order.api_secret
-    _check_text("api_secret", api_secret)
+    check_text("api_secret", api_secret)
     if order.api_secret is None:
         kept = gateway.secrets.hash_generated(api_secret)
     else:
@@ -88,10 +112,9 @@ async def add_provider_app(gateway: Gateway, order: AddProviderApp) -> ProviderA
 
     Raises Invalid, and Conflict when the kind has a provider app of that name.
     """
-    if not _WEBHOOK_NAME.fullmatch(order.name):
-        raise _invalid("name", "a name is 1 to 63 of a-z, 0-9 and -, as it ends a webhook's path")
-    _check_text("app_secret", order.app_secret)
-    _check_text("verify_token", order.verify_token)
+    check_webhook_name(order.name)
+    check_text("app_secret", order.app_secret)
+    check_text("verify_token", order.verify_token)
     secrets = {
         SecretRole.APP_SECRET: order.app_secret,
         SecretRole.VERIFY_TOKEN: order.verify_token,
@@ -146,9 +169,26 @@ async def vouch_account(gateway: Gateway, order: VouchAccount) -> AccountVouched
 
 COMMANDS: Mapping[str, Command[Any, Any]] = {
     "tenants.create": Command(CreateTenant, create_tenant),
+    "tenants.list": Command(ListTenants, tenants.list_tenants),
+    "tenants.show": Command(ShowTenant, tenants.show_tenant),
+    "tenants.set": Command(SetTenant, tenants.set_tenant),
+    "tenants.disable": Command(ShowTenant, tenants.disable_tenant),
+    "tenants.enable": Command(ShowTenant, tenants.enable_tenant),
+    "tenants.secrets.add": Command(AddApiSecret, tenants.add_api_secret),
+    "tenants.secrets.revoke": Command(RevokeApiSecret, tenants.revoke_api_secret),
+    "tenants.signature.rotate": Command(ShowTenant, tenants.rotate_signature),
     "provider-apps.add": Command(AddProviderApp, add_provider_app),
+    "provider-apps.list": Command(ListProviderApps, provider_apps.list_provider_apps),
+    "provider-apps.show": Command(ShowProviderApp, provider_apps.show_provider_app),
     "provider-apps.grant": Command(GrantProviderApp, grant_provider_app),
+    "provider-apps.revoke": Command(RevokeProviderApp, provider_apps.revoke_provider_app),
+    "provider-apps.secrets.add": Command(AddProviderAppSecret, provider_apps.add_secret),
+    "provider-apps.secrets.revoke": Command(RevokeProviderAppSecret, provider_apps.revoke_secret),
+    "accounts.list": Command(ListAccounts, listing.list_accounts),
+    "accounts.show": Command(ShowAccount, listing.show_account),
     "accounts.vouch": Command(VouchAccount, vouch_account),
+    "applications.list": Command(ListApplications, listing.list_applications),
+    "applications.show": Command(ShowApplication, listing.show_application),
 }
 
 
@@ -177,12 +217,12 @@ def _grant(
 ) -> Steps[None]:
     app = yield from provider_apps.find(order.kind, order.name)
     if app is None:
-        raise NotFound(f"There is no {order.kind} provider app named {order.name}.")
+        raise no_provider_app(order.kind, order.name)
     if order.api_key is None:
         yield from provider_apps.grant_all(app.id)
         return
     if (yield from tenants.find(order.api_key)) is None:
-        raise NotFound(f"There is no tenant with the API key {order.api_key}.")
+        raise no_tenant(order.api_key)
     yield from provider_apps.grant(app.id, order.api_key)
 
 
@@ -190,21 +230,5 @@ def _grant(
 def _vouch(provider: Provider, external_id: str, *, accounts: Accounts) -> Steps[Account]:
     account = yield from accounts.find(provider, external_id)
     if account is None:
-        raise NotFound(f"There is no {provider} account {external_id}.")
+        raise no_account(provider, external_id)
     return (yield from accounts.vouch(account.id))
-
-
-def _check_key(api_key: str | None) -> None:
-    if api_key is not None and not _API_KEY.fullmatch(api_key):
-        raise _invalid("api_key", "an API key is 1 to 64 of A-Z, a-z, 0-9, _ and -")
-
-
-def _check_text(parameter: str, text: str) -> None:
-    """Refuse what no header, log line or database can carry, and what copying left behind."""
-    if not 1 <= len(text) <= _LONGEST or not text.isprintable() or text != text.strip():
-        reason = f"{parameter} is 1 to {_LONGEST} visible characters, no space around them"
-        raise _invalid(parameter, reason)
-
-
-def _invalid(parameter: str, reason: str) -> Invalid:
-    return Invalid(InvalidParameter(parameter, reason))

@@ -84,7 +84,7 @@ def ask(directory: Path, question: wire.Question) -> bytes | None:
     with connected, connected.makefile("rb") as answers:
         try:
             connected.sendall(text)
-            line = answers.readline(wire.LINE_LIMIT)
+            line = answers.readline(wire.ANSWER_LIMIT)
         except (TimeoutError, ConnectionError):
             line = b""
     if not line.endswith(b"\n"):

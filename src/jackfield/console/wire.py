@@ -11,7 +11,10 @@ from jackfield import problems
 from jackfield.problems import Invalid, InvalidParameter, Problem
 
 LINE_LIMIT = 64 * 1024
-"""Bytes of a question or an answer, its line end included."""
+"""Bytes of a question, its line end included."""
+
+ANSWER_LIMIT = 16 * 1024 * 1024
+"""Bytes of an answer, its line end included: a page of the longest rows fits."""
 
 _KINDS: Mapping[str, type[Problem]] = {
     "invalid": problems.Invalid,

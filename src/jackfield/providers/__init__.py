@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from jackfield.providers import messenger, meta, whatsapp
+from jackfield.providers import messenger, meta, rcs, viber, whatsapp
 from jackfield.providers.contract import Provider, Webhook
 
 PROVIDERS: Final[Mapping[str, Provider]] = {
     messenger.NAME: messenger,
+    viber.NAME: viber,
     whatsapp.NAME: whatsapp,
+    rcs.NAME: rcs,
 }
 """By the word that accounts have."""
 

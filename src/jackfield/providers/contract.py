@@ -1,9 +1,11 @@
 """What a provider must do; read this before you write one.
 
-A provider is one module with the names of `Provider`: it reads what people wrote to its
-accounts, and says what an account must bring to be registered. Where providers call us is a
-`Webhook`: it proves who called, and finds the provider a body is for. One webhook may carry
-several providers (a Meta app has one URL for Pages and numbers), and both may be one module.
+A provider is one module with the names of `Provider`: it says what an account must bring to be
+registered. One whose callbacks are understood is a `Reader` too: it reads what people wrote to
+its accounts; without that, its accounts are registered and linked and hear nothing. Where
+providers call us is a `Webhook`: it proves who called, and finds the provider a body is for. One
+webhook may carry several providers (a Meta app has one URL for Pages and numbers), and both may
+be one module.
 
 Both are listed by hand in `providers/__init__.py`; `docs/adding-a-provider.md` has the rest.
 """
@@ -23,12 +25,14 @@ class Registration:
 
     `routing_key` names the account inside the provider's callbacks, unique per provider.
     `secrets` is to be sealed as it stands. `provider_app` names the operator's registration
-    with the provider that the account is to be served by, or None for any that may.
+    with the provider that the account is to be served by, or None for any that may, and
+    `provider_app_kind` its kind where that is not the kind of the provider's `Webhook`.
     """
 
     routing_key: str
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     provider_app: str | None = None
+    provider_app_kind: str | None = None
 
 
 class Provider(Protocol):
@@ -37,16 +41,6 @@ class Provider(Protocol):
     @property
     def NAME(self) -> str:  # noqa: N802 - a constant of the module that fulfils this
         """The word that accounts have: `messenger`, `whatsapp` and so on."""
-        ...
-
-    def read(self, body: bytes) -> Reading:
-        """Return all that `body`, a verified callback, says. Never raises, whatever the bytes.
-
-        Every item becomes an event, an unread piece or a count, in the order of the body; an item
-        that cannot be read harms none of its neighbours. What a person said and we have no
-        word for is an event with `Unsupported`, never dropped. Ids and keys are text that any
-        database keeps (`reading.identifier`).
-        """
         ...
 
     def registration(
@@ -61,6 +55,20 @@ class Provider(Protocol):
         ...
 
 
+class Reader(Provider, Protocol):
+    """A provider whose callbacks are understood."""
+
+    def read(self, body: bytes) -> Reading:
+        """Return all that `body`, a verified callback, says. Never raises, whatever the bytes.
+
+        Every item becomes an event, an unread piece or a count, in the order of the body; an item
+        that cannot be read harms none of its neighbours. What a person said and we have no
+        word for is an event with `Unsupported`, never dropped. Ids and keys are text that any
+        database keeps (`reading.identifier`).
+        """
+        ...
+
+
 class Webhook(Protocol):
     """A place where a provider calls us."""
 
@@ -70,7 +78,7 @@ class Webhook(Protocol):
         ...
 
     @property
-    def PROVIDERS(self) -> Sequence[Provider]:  # noqa: N802 - the same
+    def PROVIDERS(self) -> Sequence[Reader]:  # noqa: N802 - the same
         """Whose accounts are called about here."""
         ...
 

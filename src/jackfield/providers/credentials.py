@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from jackfield.problems import Invalid, InvalidParameter
+from jackfield.providers.contract import Registration
 
 LONGEST_EXTERNAL_ID: Final = 128
 LONGEST_TOKEN: Final = 4096
@@ -44,6 +45,22 @@ class Checked:
     def optional_credential(self, name: str, check: Check) -> str | None:
         return self.optional(f"credentials.{name}", self._credentials.get(name), check)
 
+    def at_infobip(self) -> Registration:
+        """Return the registration of a sender at Infobip; raise `Invalid` with every fault.
+
+        Infobip's callbacks name the sender: it is the routing key, marked so that it is
+        never taken for the id of an account that has no partner.
+        """
+        name = self.required_credential("provider_app", text(LONGEST_NAME))
+        sender = self.required_credential("sender", text(LONGEST_EXTERNAL_ID))
+        self.close()
+        return Registration(
+            f"infobip:{sender}",
+            secrets={"connector": "infobip", "sender": sender},
+            provider_app=name,
+            provider_app_kind="infobip",
+        )
+
     def close(self) -> None:
         """Raise `Invalid` with every fault noted, if any."""
         if self._faults:
@@ -80,5 +97,14 @@ def digits(shortest: int, longest: int) -> Check:
         if value.isascii() and value.isdigit() and shortest <= len(value) <= longest:
             return None
         return f"must be {shortest} to {longest} digits"
+
+    return check
+
+
+def one_of(*words: str) -> Check:
+    """Return a check for one of these words."""
+
+    def check(value: str) -> str | None:
+        return None if value in words else f"must be one of: {', '.join(words)}"
 
     return check

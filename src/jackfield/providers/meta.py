@@ -16,13 +16,13 @@ import msgspec
 
 from jackfield.messages import Reading, Unread
 from jackfield.providers import messenger, whatsapp
-from jackfield.providers.contract import Provider
+from jackfield.providers.contract import Reader
 from jackfield.providers.reading import UNREADABLE, reason, repair
 
 KIND: Final = "meta"
-PROVIDERS: Final[Sequence[Provider]] = (messenger, whatsapp)
+PROVIDERS: Final[Sequence[Reader]] = (messenger, whatsapp)
 
-_OBJECTS: Final[Mapping[str, Provider]] = {
+_OBJECTS: Final[Mapping[str, Reader]] = {
     "page": messenger,
     "whatsapp_business_account": whatsapp,
 }

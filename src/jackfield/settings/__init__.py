@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from jackfield.settings.table import SETTINGS, Setting, SettingError, markdown
+from jackfield.settings.table import SETTINGS, Setting, SettingError, Source, markdown
 from jackfield.settings.values import SQLITE, LogFormat, LogLevel, Network, Ownership
 
 __all__ = [
@@ -21,7 +21,9 @@ __all__ = [
     "Setting",
     "SettingError",
     "Settings",
+    "Source",
     "markdown",
+    "sources",
 ]
 
 
@@ -35,6 +37,10 @@ class Settings:
     host: str
     port: int
     public_url: str | None
+    tls: bool
+    tls_cert: Path | None
+    tls_key: Path | None
+    trusted_proxies: tuple[Network, ...]
     operations_token: str | None
     ownership: Ownership
     mask_access_tokens: bool
@@ -82,6 +88,14 @@ class Settings:
 
     def __repr__(self) -> str:
         return f"<Settings {' '.join(f'{name}={value}' for name, value in self.listing())}>"
+
+
+def sources(environ: Mapping[str, str] = os.environ, **overrides: object) -> dict[str, Source]:
+    """Return where each variable's value comes from, given what `from_environment` was given."""
+    return {
+        setting.variable: setting.source(environ, override=overrides.get(setting.name))
+        for setting in SETTINGS
+    }
 
 
 def _user_data_directory() -> Path:

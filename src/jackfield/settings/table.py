@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from jackfield.sealing import UnusableKey, parse_master_key
@@ -16,6 +17,14 @@ class SettingError(Exception):
     def __init__(self, setting: str, reason: str) -> None:
         super().__init__(f"{setting}: {reason}")
         self.setting = setting
+
+
+class Source(StrEnum):
+    """Where a setting's value comes from."""
+
+    DEFAULT = "default"
+    ENVIRONMENT = "environment"
+    OPTION = "option"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +55,13 @@ class Setting:
         text = environ.get(self.variable, "").strip() or self.default
         return self._read(text, called=self.variable) if text else self.unset
 
+    def source(self, environ: Mapping[str, str], *, override: object) -> Source:
+        """Return where `read_from` takes the value from."""
+        if override is not None:
+            return Source.OPTION
+        is_given = bool(environ.get(self.variable, "").strip())
+        return Source.ENVIRONMENT if is_given else Source.DEFAULT
+
     def _read(self, text: str, *, called: str) -> object:
         try:
             return self.read(text)
@@ -61,7 +77,7 @@ SETTINGS = (
         name="data",
         does="Where the SQLite database, its key file and the command socket live.",
         takes="a directory, made if it is not there",
-        read=values.directory,
+        read=values.path,
         instead="the user's data directory",
     ),
     Setting(
@@ -103,6 +119,36 @@ SETTINGS = (
         takes="an http or https URL without query",
         read=values.web_url,
         instead="what the request's host says",
+    ),
+    Setting(
+        name="tls",
+        does="Serves https, certified by an authority of its own, in `tls` in the data directory.",
+        takes="`true` or `false`",
+        read=values.yes_or_no,
+        default="false",
+        show=values.yes_or_no_in_words,
+    ),
+    Setting(
+        name="tls_cert",
+        does="Serves https with this certificate; goes with `JACKFIELD_TLS_KEY`.",
+        takes="a file in PEM, its chain included",
+        read=values.path,
+        instead="none",
+    ),
+    Setting(
+        name="tls_key",
+        does="The private key of that certificate.",
+        takes="a file in PEM",
+        read=values.path,
+        instead="none",
+    ),
+    Setting(
+        name="trusted_proxies",
+        does="Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.",
+        takes="networks such as `10.1.0.0/16`, parted by commas",
+        read=values.networks,
+        default="127.0.0.1/32,::1/128",
+        show=values.networks_in_words,
     ),
     Setting(
         name="operations_token",

@@ -50,7 +50,7 @@ class LogFormat(StrEnum):
     CONSOLE = "console"
 
 
-def directory(text: str) -> Path:
+def path(text: str) -> Path:
     """Return an absolute path; `~` is the user's home."""
     try:
         return Path(text).expanduser().absolute()

@@ -77,6 +77,14 @@ _FINISH = Prepared(
     .values(state=bindparam("new_state"), finished_at=bindparam("now")),
 )
 
+# Its application went while it was being called, and it answered that it has it (ruling R15).
+_ACCEPTED_BEFORE_IT_WENT = Prepared(
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("delivery_id"), deliveries.c.state == "held")
+    .values(state="delivered", held_because=None, finished_at=bindparam("now"))
+    .returning(deliveries.c.id),
+)
+
 # Nothing follows when the row is gone: an end is recorded once, however often it is told.
 _DONE = Prepared(
     delete(pending).where(pending.c.number == bindparam("this")).returning(pending.c.number),
@@ -161,7 +169,11 @@ def wait_behind(item: Pending) -> Steps[None]:
 @unit
 def succeed(item: Pending, attempt: Attempt, *, now: Moment) -> Steps[None]:
     """See `Deliveries.succeed`."""
-    yield from _finish(item, attempt, state="delivered", now=now)
+    is_recorded = yield from _finish(item, attempt, state="delivered", now=now)
+    if not is_recorded:
+        rows = yield _ACCEPTED_BEFORE_IT_WENT(delivery_id=item.subject, now=now)
+        if rows:
+            yield _attempted(item, attempt)
 
 
 @unit
@@ -179,13 +191,14 @@ def give_up(item: Pending, attempt: Attempt, *, now: Moment) -> Steps[None]:
 
 
 @unit
-def _finish(item: Pending, attempt: Attempt, *, state: str, now: Moment) -> Steps[None]:
+def _finish(item: Pending, attempt: Attempt, *, state: str, now: Moment) -> Steps[bool]:
     rows = yield _DONE(this=item.number)
     if not rows:
-        return
+        return False
     yield _FINISH(delivery_id=item.subject, new_state=state, now=now)
     yield _attempted(item, attempt)
     yield _CALL_NEXT(of_conversation=item.conversation, now=now)
+    return True
 
 
 def _attempted(item: Pending, attempt: Attempt) -> Statement:

@@ -59,11 +59,15 @@ class DataDirectoryLock:
 
 async def open_sqlite(path: Path, *, metrics: Metrics) -> OpenStore:
     """Open the database in the file at `path`, which this process must have to itself."""
+    await asyncio.to_thread(_make_ready, path)
+    return SqliteStore(path, metrics=metrics)
+
+
+def _make_ready(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # What people write is in it, and SQLite gives its WAL the same permissions.
     path.touch(mode=0o600)
-    await asyncio.to_thread(migrate_sqlite, path)
-    return SqliteStore(path, metrics=metrics)
+    migrate_sqlite(path)
 
 
 async def open_postgres(dsn: str, *, readers: int, metrics: Metrics) -> OpenStore:

@@ -1,4 +1,4 @@
-"""Who is calling: a key and a secret become a Caller."""
+"""API secrets: how they are kept, and how a key and a secret are checked."""
 
 from __future__ import annotations
 
@@ -22,14 +22,6 @@ from argon2.exceptions import VerifyMismatchError
 from jackfield.clock import Moment
 from jackfield.problems import Unavailable
 from jackfield.units import Unit
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Whom a request speaks for: a tenant, and the application whose key signed it, if any."""
-
-    api_key: str
-    application_id: str | None = None
 
 
 class SecretKind(StrEnum):

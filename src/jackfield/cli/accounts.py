@@ -1,0 +1,190 @@
+"""The `accounts` and `applications` commands."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from jackfield.cli.asking import AfterOption, LimitOption, hint_at_next, operate
+from jackfield.cli.options import DataOption, JsonOption, hint, print_json
+
+
+class ProviderName(StrEnum):
+    """The providers, in the words of the API."""
+
+    MESSENGER = "messenger"
+    VIBER = "viber_service_msg"
+    WHATSAPP = "whatsapp"
+    RCS = "rcs"
+
+
+ProviderArgument = Annotated[ProviderName, typer.Argument(help="The account's provider.")]
+ExternalIdArgument = Annotated[str, typer.Argument(help="The account's id.")]
+TenantOption = Annotated[
+    str | None,
+    typer.Option(metavar="API_KEY", help="Only this tenant's."),
+]
+
+accounts = typer.Typer(help="The chat accounts of every tenant.", no_args_is_help=True)
+applications = typer.Typer(help="The applications of every tenant.", no_args_is_help=True)
+
+
+@accounts.command("list")
+def list_accounts(
+    *,
+    tenant: TenantOption = None,
+    provider: Annotated[ProviderName | None, typer.Option(help="Only of this one.")] = None,
+    after: AfterOption = "",
+    limit: LimitOption = 50,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List accounts in the order they were made.
+
+    \b
+    jackfield accounts list
+    jackfield accounts list --tenant acme --provider whatsapp --limit 100
+    """  # noqa: D301 - \b keeps the lines of the examples
+    from jackfield.accounts import Provider  # noqa: PLC0415 - see options
+    from jackfield.cli.showing import print_table  # noqa: PLC0415 - see options
+    from jackfield.console.listing_orders import AccountsListed, ListAccounts  # noqa: PLC0415
+
+    order = ListAccounts(
+        api_key=tenant,
+        provider=None if provider is None else Provider(provider.value),
+        after=after,
+        limit=limit,
+    )
+    listed = operate("accounts.list", order, gives=AccountsListed, data=data)
+    if as_json:
+        print_json(listed)
+        return
+    if not listed.accounts:
+        hint("There are no such accounts here; tenants make them through the API")
+        return
+    columns = ("provider", "external_id", "name", "api_key", "standing", "application_id")
+    print_table(
+        ("PROVIDER", "ID", "NAME", "TENANT", "STANDING", "APPLICATION"),
+        [tuple(getattr(one, column) for column in columns) for one in listed.accounts],
+    )
+    options = {"tenant": tenant, "provider": provider, "limit": limit, "data": data}
+    hint_at_next("jackfield accounts list", listed.next, **options)
+
+
+@accounts.command("show")
+def show_account(
+    provider: ProviderArgument,
+    external_id: ExternalIdArgument,
+    *,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one account: whose it is, who hears it, and how many of its messages wait.
+
+    \b
+    jackfield accounts show whatsapp 447700900123
+    """  # noqa: D301 - \b keeps the lines of the examples
+    from jackfield.accounts import Provider  # noqa: PLC0415 - see options
+    from jackfield.cli.showing import print_document  # noqa: PLC0415 - see options
+    from jackfield.console.listing_orders import AccountShown, ShowAccount  # noqa: PLC0415
+
+    order = ShowAccount(provider=Provider(provider.value), external_id=external_id)
+    shown = operate("accounts.show", order, gives=AccountShown, data=data)
+    if as_json:
+        print_json(shown)
+        return
+    print_document({name: getattr(shown, name) for name in shown.__struct_fields__})
+    if shown.standing == "claimed":
+        hint(
+            "\nNobody confirmed that it is its tenant's, so what people write is held. If you "
+            f"know better: jackfield accounts vouch {provider} {external_id}",
+        )
+
+
+@accounts.command("vouch")
+def vouch_account(
+    provider: ProviderArgument,
+    external_id: ExternalIdArgument,
+    *,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say that an account is its tenant's; what people wrote to it then goes out.
+
+    \b
+    jackfield accounts vouch whatsapp 447700900123
+    """  # noqa: D301 - \b keeps the lines of the examples
+    from jackfield.accounts import Provider  # noqa: PLC0415 - see options
+    from jackfield.console.orders import AccountVouched, VouchAccount  # noqa: PLC0415
+
+    order = VouchAccount(provider=Provider(provider.value), external_id=external_id)
+    vouched = operate("accounts.vouch", order, gives=AccountVouched, data=data)
+    if as_json:
+        print_json(vouched)
+        return
+    typer.echo(f"The account {vouched.provider} {vouched.external_id} is {vouched.standing}.")
+
+
+@applications.command("list")
+def list_applications(
+    *,
+    tenant: TenantOption = None,
+    after: AfterOption = "",
+    limit: LimitOption = 50,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List applications in the order they were made.
+
+    \b
+    jackfield applications list --tenant acme
+    """  # noqa: D301 - \b keeps the lines of the examples
+    from jackfield.cli.showing import print_table  # noqa: PLC0415 - see options
+    from jackfield.console.listing_orders import (  # noqa: PLC0415 - see options
+        ApplicationsListed,
+        ListApplications,
+    )
+
+    order = ListApplications(api_key=tenant, after=after, limit=limit)
+    listed = operate("applications.list", order, gives=ApplicationsListed, data=data)
+    if as_json:
+        print_json(listed)
+        return
+    if not listed.applications:
+        hint("There are no such applications here; tenants make them through the API")
+        return
+    columns = ("id", "name", "api_key", "webhook_version", "inbound_url")
+    print_table(
+        ("ID", "NAME", "TENANT", "WEBHOOKS", "INBOUND URL"),
+        [tuple(getattr(one, column) for column in columns) for one in listed.applications],
+    )
+    options = {"tenant": tenant, "limit": limit, "data": data}
+    hint_at_next("jackfield applications list", listed.next, **options)
+
+
+@applications.command("show")
+def show_application(
+    application_id: Annotated[str, typer.Argument(help="The application's id.")],
+    *,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one application: whose it is, where it hears, and how many accounts.
+
+    \b
+    jackfield applications show 78d335fa-323d-4114-9c3d-d6f0d48968cf
+    """  # noqa: D301 - \b keeps the lines of the examples
+    from jackfield.cli.showing import print_document  # noqa: PLC0415 - see options
+    from jackfield.console.listing_orders import (  # noqa: PLC0415 - see options
+        ApplicationShown,
+        ShowApplication,
+    )
+
+    order = ShowApplication(id=application_id)
+    shown = operate("applications.show", order, gives=ApplicationShown, data=data)
+    if as_json:
+        print_json(shown)
+        return
+    print_document({name: getattr(shown, name) for name in shown.__struct_fields__})

@@ -1,0 +1,56 @@
+"""How a command of the command line reaches the console, and what long listings take."""
+
+from __future__ import annotations
+
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from jackfield.cli.options import hint, settings_from
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jackfield.console.orders import Order
+
+Result = TypeVar("Result")
+
+AfterOption = Annotated[
+    str,
+    typer.Option(metavar="WHERE", help="Begin behind this; a page ends with the one to give."),
+]
+LimitOption = Annotated[int, typer.Option(help="Rows on a page, 1 to 500.")]
+SECRET_DASH = "`-` reads it from standard input."  # noqa: S105 - a help text
+
+
+def operate(
+    command: str,
+    order: Order,
+    *,
+    gives: type[Result],
+    data: Path | None,
+) -> Result:
+    """Have `command` done by whoever may write, and return what it gives."""
+    from jackfield.console.operator import operate  # noqa: PLC0415 - see options
+
+    settings = settings_from(data=data)
+
+    def keep_logs_apart() -> None:
+        """Have what a gateway in this process logs not mix with what is printed."""
+        from jackfield.cli import logs  # noqa: PLC0415 - only for such a gateway
+        from jackfield.settings import LogLevel  # noqa: PLC0415
+
+        logs.configure(LogLevel.WARNING, settings.log_format)
+
+    return operate(settings, command, order, gives=gives, before_here=keep_logs_apart)
+
+
+def hint_at_next(command: str, after: str | None, **options: object) -> None:
+    """Say how to see the next page, if there is one; options that are None are left out."""
+    if after is None:
+        return
+    words = [command, "--after", quote(after)]
+    for name, value in options.items():
+        words += [] if value is None else [f"--{name}", quote(str(value))]
+    hint(f"\nThere are more: {' '.join(words)}")

@@ -1,0 +1,224 @@
+"""The `provider-apps` commands."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from jackfield.cli.asking import SECRET_DASH, AfterOption, LimitOption, hint_at_next, operate
+from jackfield.cli.options import (
+    DataOption,
+    JsonOption,
+    hint,
+    print_json,
+    print_members,
+    secret_from,
+)
+from jackfield.cli.provider_app_secrets import NameArgument, secrets
+
+
+class Kind(StrEnum):
+    """Who a provider app is with."""
+
+    META = "meta"
+
+
+ApiKeyArgument = Annotated[str | None, typer.Argument(help="The tenant's API key.")]
+
+app = typer.Typer(
+    help="The apps you have with a provider, and whom they serve.",
+    no_args_is_help=True,
+)
+app.add_typer(secrets, name="secrets")
+
+
+@app.command("add")
+def add_provider_app(
+    kind: Annotated[Kind, typer.Argument(help="Who the app is with.")],
+    name: Annotated[str, typer.Argument(help="a-z, 0-9 and -; it ends the webhook's path.")],
+    *,
+    app_secret: Annotated[str, typer.Option(help=f"The app's secret. {SECRET_DASH}")],
+    verify_token: Annotated[
+        str,
+        typer.Option(help=f"What you also enter at the provider. {SECRET_DASH}"),
+    ],
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add an app you have with a provider; it serves nobody until it is granted.
+
+    \b
+    jackfield provider-apps add meta main --app-secret - --verify-token -
+    """  # noqa: D301 - \b keeps the lines of the examples
+    from jackfield.console.orders import AddProviderApp, ProviderAppAdded  # noqa: PLC0415
+
+    order = AddProviderApp(
+        kind=kind.value,
+        name=name,
+        app_secret=secret_from(app_secret, called="the app secret"),
+        verify_token=secret_from(verify_token, called="the verify token"),
+    )
+    added = operate("provider-apps.add", order, gives=ProviderAppAdded, data=data)
+    if as_json:
+        print_json(added)
+        return
+    typer.echo(f"The provider app {added.name} is added.\n")
+    print_members({"webhook path": added.webhook_path})
+    hint(
+        "\nGive the provider the gateway's public URL with this path, and the verify token.\n"
+        f"Then say whom it serves: jackfield provider-apps grant {added.name} --all",
+    )
+
+
+@app.command("list")
+def list_provider_apps(
+    *,
+    after: AfterOption = "",
+    limit: LimitOption = 50,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the provider apps in the order they were made.
+
+    \b
+    jackfield provider-apps list
+    """  # noqa: D301 - \b keeps the lines of the examples
+    from jackfield.cli.showing import day_and_time, print_table  # noqa: PLC0415 - see options
+    from jackfield.console.provider_app_orders import (  # noqa: PLC0415 - see options
+        ListProviderApps,
+        ProviderAppsListed,
+    )
+
+    order = ListProviderApps(after=after, limit=limit)
+    listed = operate("provider-apps.list", order, gives=ProviderAppsListed, data=data)
+    if as_json:
+        print_json(listed)
+        return
+    if not listed.provider_apps:
+        hint("There are no provider apps here; add one: jackfield provider-apps add --help")
+        return
+    print_table(
+        ("KIND", "NAME", "WEBHOOK PATH", "SERVES", "MADE (UTC)"),
+        [
+            (
+                one.kind,
+                one.name,
+                one.webhook_path,
+                "every tenant" if one.serves_all else f"{one.tenants} by name",
+                day_and_time(one.created_at),
+            )
+            for one in listed.provider_apps
+        ],
+    )
+    hint_at_next("jackfield provider-apps list", listed.next, limit=limit, data=data)
+
+
+@app.command("show")
+def show_provider_app(
+    name: NameArgument,
+    *,
+    after: AfterOption = "",
+    limit: LimitOption = 50,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a provider app: which secrets it has, never the secrets, and whom it serves.
+
+    \b
+    jackfield provider-apps show main
+    """  # noqa: D301 - \b keeps the lines of the examples
+    from jackfield.cli.showing import (  # noqa: PLC0415 - see options
+        day_and_time,
+        print_document,
+        print_table,
+    )
+    from jackfield.console.provider_app_orders import (  # noqa: PLC0415 - see options
+        ProviderAppShown,
+        ShowProviderApp,
+    )
+
+    order = ShowProviderApp(name=name, after=after, limit=limit)
+    shown = operate("provider-apps.show", order, gives=ProviderAppShown, data=data)
+    if as_json:
+        print_json(shown)
+        return
+    members = ("kind", "name", "webhook_path", "serves_all")
+    print_document({each: getattr(shown, each) for each in members})
+    rows = [(one.id, one.role, day_and_time(one.created_at)) for one in shown.secrets]
+    typer.echo(f"\nSecrets: {len(rows)} live")
+    if rows:
+        print_table(("ID", "ROLE", "MADE (UTC)"), rows)
+    if shown.tenants:
+        typer.echo("")
+        print_table(("SERVES BY NAME",), [(tenant,) for tenant in shown.tenants])
+    hint_at_next(f"jackfield provider-apps show {name}", shown.next, limit=limit, data=data)
+
+
+@app.command("grant")
+def grant_provider_app(
+    name: NameArgument,
+    api_key: ApiKeyArgument = None,
+    *,
+    to_all: Annotated[
+        bool,
+        typer.Option("--all", help="Every tenant, those to come included."),
+    ] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a provider app serve the accounts of one tenant, or of all.
+
+    \b
+    jackfield provider-apps grant main abcd1234
+    jackfield provider-apps grant main --all
+    """  # noqa: D301 - \b keeps the lines of the examples
+    from jackfield.console.orders import GrantProviderApp, ProviderAppGranted  # noqa: PLC0415
+
+    if (api_key is None) is not to_all:
+        raise typer.BadParameter("name one tenant's API key, or say --all")
+    order = GrantProviderApp(name=name, api_key=api_key)
+    granted = operate("provider-apps.grant", order, gives=ProviderAppGranted, data=data)
+    if as_json:
+        print_json(granted)
+        return
+    whom = "every tenant" if granted.all else f"the tenant {granted.api_key}"
+    typer.echo(f"The provider app {granted.name} serves the accounts of {whom}.")
+
+
+@app.command("revoke")
+def revoke_provider_app(
+    name: NameArgument,
+    api_key: ApiKeyArgument = None,
+    *,
+    from_all: Annotated[
+        bool,
+        typer.Option("--all", help="The grant to every tenant; those by name stay."),
+    ] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take back what `grant` gave: what people write is then kept for you, not delivered.
+
+    \b
+    jackfield provider-apps revoke main abcd1234
+    jackfield provider-apps revoke main --all
+    """  # noqa: D301 - \b keeps the lines of the examples
+    from jackfield.console.provider_app_orders import (  # noqa: PLC0415 - see options
+        ProviderAppRevoked,
+        RevokeProviderApp,
+    )
+
+    if (api_key is None) is not from_all:
+        raise typer.BadParameter("name one tenant's API key, or say --all")
+    order = RevokeProviderApp(name=name, api_key=api_key)
+    revoked = operate("provider-apps.revoke", order, gives=ProviderAppRevoked, data=data)
+    if as_json:
+        print_json(revoked)
+        return
+    whom = "every tenant" if revoked.all else f"the tenant {revoked.api_key}"
+    typer.echo(f"The grant of {revoked.name} to {whom} is taken back.")
+    if revoked.still_serves:
+        left = "tenants it was granted to by name" if revoked.all else "every tenant, this one too"
+        hint(f"It still serves {left}: jackfield provider-apps show {revoked.name}")

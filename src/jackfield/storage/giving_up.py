@@ -1,0 +1,73 @@
+"""What is still owed because of an account that is no more goes to dead."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, delete, exists, func, literal_column, select, update
+
+from jackfield.clock import Moment
+from jackfield.storage.dialects import Prepared
+from jackfield.storage.tables import contacts, deliveries, pending
+from jackfield.units import Steps, unit
+
+_other = pending.alias("other")
+
+# Starts from what is still to be done, which is small; deliveries have no index by account.
+_NOT_TO_BE_DONE = Prepared(
+    delete(pending)
+    .where(
+        pending.c.kind == "deliver",
+        exists().where(
+            deliveries.c.id == pending.c.subject,
+            deliveries.c.account_id == bindparam("account_id"),
+        ),
+    )
+    .returning(pending.c.subject, pending.c.conversation),
+)
+
+_DEAD = Prepared(
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("delivery_id"), deliveries.c.state == "pending")
+    .values(state="dead", finished_at=bindparam("now")),
+)
+
+# The state stands in the text, so that the index of what is held is found.
+_HELD_IS_DEAD = Prepared(
+    update(deliveries)
+    .where(
+        deliveries.c.account_id == bindparam("of_account_id"),
+        deliveries.c.state == literal_column("'held'"),
+    )
+    .values(state="dead", held_because=None, finished_at=bindparam("now")),
+)
+
+_CALL_NEXT = Prepared(
+    update(pending)
+    .where(
+        pending.c.number
+        == select(func.min(_other.c.number))
+        .where(_other.c.conversation == bindparam("of_conversation"))
+        .scalar_subquery(),
+        pending.c.due_at.is_(None),
+    )
+    .values(due_at=bindparam("now")),
+)
+
+_FORGET_PEOPLE = Prepared(
+    delete(contacts).where(contacts.c.account_id == bindparam("account_id")),
+)
+
+
+@unit
+def give_up(account_id: int, *, now: Moment) -> Steps[None]:
+    """Let everything held or pending for the account be dead, and forget who wrote to it.
+
+    What is on its way at this moment is dead already when its answer comes, whatever that says.
+    """
+    rows = yield _NOT_TO_BE_DONE(account_id=account_id)
+    if rows:
+        yield _DEAD.many([{"delivery_id": subject, "now": now} for subject, _ in rows])
+        # Another account's conversation may have the same number, and wait behind these.
+        ended = sorted({conversation for _, conversation in rows})
+        yield _CALL_NEXT.many([{"of_conversation": one, "now": now} for one in ended])
+    yield _HELD_IS_DEAD(of_account_id=account_id, now=now)
+    yield _FORGET_PEOPLE(account_id=account_id)

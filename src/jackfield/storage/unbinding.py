@@ -1,0 +1,103 @@
+"""Parts an application from its accounts, and from what was still to be brought to it."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, delete, exists, or_, select, update
+
+from jackfield.deliveries import Held
+from jackfield.storage.dialects import Prepared
+from jackfield.storage.tables import accounts, deliveries, pending, tenants
+from jackfield.units import Steps, unit
+
+_of_the_application = accounts.c.application_id == bindparam("of_application")
+
+_UNLINK = Prepared(
+    update(accounts)
+    .where(_of_the_application)
+    .values(
+        application_id=None,
+        link_version=accounts.c.link_version + 1,
+        version=accounts.c.version + 1,
+    ),
+)
+
+# Found from `pending`, which holds only what is still to be done; `deliveries` keeps everything.
+_owed = (
+    deliveries.c.id.in_(select(pending.c.subject).where(pending.c.kind == "deliver")),
+    deliveries.c.application_id == bindparam("of_application"),
+    deliveries.c.state == "pending",
+    deliveries.c.kind == "inbound",
+)
+
+_HOLD = Prepared(
+    update(deliveries)
+    .where(*_owed)
+    .values(
+        state="held",
+        held_because=Held.UNLINKED.value,
+        application_id=None,
+        link_version=None,
+        body=None,
+        bound_at=None,
+    )
+    .returning(deliveries.c.account_id),
+)
+
+# Nothing that is held has anything to be done, but for what this transaction has just held.
+_TAKE_BACK = Prepared(
+    delete(pending).where(
+        pending.c.kind == "deliver",
+        exists(
+            select(deliveries.c.id).where(
+                deliveries.c.id == pending.c.subject,
+                deliveries.c.state == "held",
+            ),
+        ),
+    ),
+)
+
+# Whoever has nobody else to go to waits for the next link, which marks the account itself.
+_RELEASE_ELSEWHERE = Prepared(
+    update(accounts)
+    .where(
+        accounts.c.id == bindparam("account_id"),
+        or_(
+            accounts.c.application_id.is_not(None),
+            accounts.c.api_key.in_(
+                select(tenants.c.api_key).where(tenants.c.inbound_url.is_not(None)),
+            ),
+        ),
+    )
+    .values(releasing=1),
+)
+
+_RELEASE = Prepared(
+    update(accounts)
+    .where(
+        _of_the_application,
+        exists(
+            select(deliveries.c.id).where(
+                deliveries.c.account_id == accounts.c.id,
+                deliveries.c.state == "held",
+            ),
+        ),
+    )
+    .values(releasing=1),
+)
+
+
+@unit
+def unbind(application_id: str) -> Steps[None]:
+    """See `Applications.unbind`."""
+    yield _UNLINK(of_application=application_id)
+    rows = yield _HOLD(of_application=application_id)
+    if rows:
+        yield _TAKE_BACK()
+        waiting = sorted({account_id for (account_id,) in rows})
+        yield _RELEASE_ELSEWHERE.many([{"account_id": account_id} for account_id in waiting])
+
+
+@unit
+def release(application_id: str) -> Steps[None]:
+    """See `Applications.release`."""
+    yield _RELEASE(of_application=application_id)

@@ -1,0 +1,52 @@
+"""The publisher's own Node SDK, unmodified: applications, and every operation on accounts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from at_hand import program
+from system.installation import Installation
+
+HERE = Path(__file__).parent / "node"
+
+
+def node() -> str:
+    """Return the path of Node where the SDK is installed beside the program."""
+    found = program("node", package="nodejs npm")
+    if (HERE / "node_modules" / "@vonage" / "server-sdk").exists():
+        return found
+    said = f"the SDK is not installed: npm install --no-package-lock --prefix {HERE.name}"
+    if os.environ.get("JACKFIELD_TEST_REQUIRE") == "all":
+        pytest.fail(said)
+    pytest.skip(said)
+
+
+async def test_a_program_with_the_sdk_sees_what_it_expects(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    executable = node()
+    installation = Installation(tmp_path, sqlite_url, {"JACKFIELD_OWNERSHIP": "trust"})
+    made = await installation.command("tenants", "create", "Acme")
+    async with installation.serving() as gateway:
+        process = await asyncio.create_subprocess_exec(
+            executable,
+            "client.js",
+            cwd=HERE,
+            env={
+                "PATH": os.environ["PATH"],
+                "GATEWAY_URL": gateway.url,
+                "API_KEY": made["api_key"],
+                "API_SECRET": made["api_secret"],
+            },
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+
+    assert process.returncode == 0, err.decode()
+    assert json.loads(out.splitlines()[-1]) == {"done": True}
