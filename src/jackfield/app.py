@@ -180,6 +180,7 @@ async def build(settings: Settings, *, clock: Clock = wall_clock.now) -> Gateway
         clock=clock,
         retention=settings.hold_retention,
         released=dispatcher.wake,
+        is_alone=settings.sqlite_file is not None,
     )
 
     def called() -> None:

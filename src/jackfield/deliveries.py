@@ -254,6 +254,13 @@ class HeldMessages(Protocol):
         """Bind them, in this order; they are due now and their 24 hours begin."""
         ...
 
+    def find_stranded(self) -> Unit[int]:
+        """Mark accounts whose held messages somebody may hear and nobody releases; count them.
+
+        They are left where one process accepted a message while another finished releasing.
+        """
+        ...
+
     def expire(self, *, accepted_before: Moment, now: Moment, limit: int) -> Unit[int]:
         """Keep at most `limit` messages that were held for too long as dead; return how many."""
         ...

@@ -23,9 +23,16 @@ WEEK = timedelta(days=7)
 
 @asynccontextmanager
 async def releasing(
-    world: World, dispatcher: Dispatcher, *, clock: ClockDoor = now
+    world: World, dispatcher: Dispatcher, *, clock: ClockDoor = now, is_alone: bool = True
 ) -> AsyncIterator[Releaser]:
-    releaser = Releaser(world.store, held, clock=clock, retention=WEEK, released=dispatcher.wake)
+    releaser = Releaser(
+        world.store,
+        held,
+        clock=clock,
+        retention=WEEK,
+        released=dispatcher.wake,
+        is_alone=is_alone,
+    )
     releaser.start()
     try:
         yield releaser
@@ -100,6 +107,29 @@ async def test_what_was_held_for_too_long_is_kept_as_dead_and_never_sent(world: 
 
     assert receiver.texts == ["fresh"]
     assert await states(world) == {"dead": SLICE + 1, "delivered": 1}
+
+
+async def test_what_another_process_left_held_is_found_and_sent(world: World) -> None:
+    async with Receiver() as receiver:
+        await world.tenant()
+        application = await world.application(receiver.url)
+        page = await world.page()
+        claimed = await world.page("2009", standing=Standing.CLAIMED, application=application)
+        unlinked = await world.page("2010")
+        for account in (page, claimed, unlinked):
+            await world.hear(said(f"to {account.external_id}", to=account))
+        await world.link(page, application)
+        await world.store.commit(held.finish(page.id))  # as if another had seen nothing to release
+
+        async with (
+            dispatching(world) as dispatcher,
+            releasing(world, dispatcher, is_alone=False),
+        ):
+            await receiver.until(1)
+            await until_nothing_is_left(world)
+
+    assert receiver.texts == [f"to {page.external_id}"]
+    assert await states(world) == {"delivered": 1, "held": 2}
 
 
 async def test_an_unlinked_account_is_heard_at_its_tenants_own_url(world: World) -> None:

@@ -26,6 +26,9 @@ LOOK_AGAIN = 2.0
 EXPIRY_PAUSE = timedelta(minutes=10)
 """How often it is looked for what was held too long; it is days old, so minutes do not matter."""
 
+SWEEP_PAUSE = timedelta(minutes=1)
+"""How often it is looked for what another process left held, where there may be one."""
+
 _AFTER_TROUBLE = 1.0
 
 
@@ -74,14 +77,19 @@ class Releaser:
         clock: Clock,
         retention: timedelta,
         released: Callable[[], None],
+        is_alone: bool = True,
     ) -> None:
-        """Take `retention`, after which a held message is dead, and `released` to call."""
+        """Take `retention`, after which a held message is dead, and `released` to call.
+
+        Where this process is not alone, what others left held is looked for now and then.
+        """
         self._store = store
         self._held = held
         self._clock = clock
         self._retention = retention
         self._released = released
         self._expiry_due = clock()
+        self._sweep_due = None if is_alone else clock()
         self._news = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
@@ -107,6 +115,7 @@ class Releaser:
                     await self._news.wait()
             self._news.clear()
             try:
+                await self._sweep()
                 for account_id in await self._store.read(self._held.releasing()):
                     await self._release(account_id)
                 if self._clock() >= self._expiry_due:
@@ -128,6 +137,14 @@ class Releaser:
             if count:
                 log.info("held.released", account=account_id, messages=count)
                 self._released()
+
+    async def _sweep(self) -> None:
+        now = self._clock()
+        if self._sweep_due is not None and now >= self._sweep_due:
+            found = await self._store.commit(alone(self._held.find_stranded()))
+            if found:
+                log.warning("held.stranded", accounts=found)
+            self._sweep_due = after(now, SWEEP_PAUSE)
 
     async def _expire(self) -> None:
         now = self._clock()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Integer, bindparam, select, update
+from sqlalchemy import Integer, bindparam, exists, or_, select, text, update
 
+from jackfield.accounts import Standing
 from jackfield.clock import Moment
 from jackfield.deliveries import Binding, HeldMessage, Receiver, Release, conversation, shard
 from jackfield.storage.arrivals import PENDING, RECEIVER_COLUMNS
@@ -49,6 +50,29 @@ _RELEASE = Prepared(
         body=bindparam("new_body"),
         bound_at=bindparam("now"),
     ),
+)
+
+# The state is written out: only so do both engines use the index of what is held.
+_who_holds = select(deliveries.c.account_id).where(text("deliveries.state = 'held'"))
+_hears = or_(
+    exists().where(
+        applications.c.id == accounts.c.application_id,
+        applications.c.webhook_version.is_not(None),
+        applications.c.inbound_url.is_not(None),
+    ),
+    exists().where(tenants.c.api_key == accounts.c.api_key, tenants.c.inbound_url.is_not(None)),
+)
+_STRANDED = Prepared(
+    update(accounts)
+    .where(
+        accounts.c.id.in_(_who_holds.scalar_subquery()),
+        accounts.c.releasing == 0,
+        accounts.c.standing != Standing.CLAIMED,
+        exists().where(tenants.c.api_key == accounts.c.api_key, tenants.c.disabled_at.is_(None)),
+        _hears,
+    )
+    .values(releasing=1)
+    .returning(accounts.c.id),
 )
 
 _overdue = (
@@ -127,6 +151,13 @@ def release(
             for one in releases
         ],
     )
+
+
+@unit
+def find_stranded() -> Steps[int]:
+    """See `HeldMessages.find_stranded`."""
+    rows = yield _STRANDED()
+    return len(rows)
 
 
 @unit
