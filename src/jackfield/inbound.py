@@ -137,8 +137,8 @@ def accept(
         list({(event.provider, event.routing_key): None for event in reading.events}),
         provider_app_id=provider_app_id,
     )
-    known = [(uuid7(), e) for e in reading.events if (e.provider, e.routing_key) in receivers]
-    unknown = [e for e in reading.events if (e.provider, e.routing_key) not in receivers]
+    known = [(uuid7(), event) for event in reading.events if _is_meant(event, receivers)]
+    unknown = [event for event in reading.events if not _is_meant(event, receivers)]
     claimed: set[str] = set()
     if known:
         claimed = yield from arrivals.claim(known, now=now)
@@ -166,6 +166,16 @@ def accept(
         unknown=len(unknown),
         unread=len(reading.unread),
     )
+
+
+def _is_meant(event: Event, receivers: Mapping[tuple[str, str], Receiver]) -> bool:
+    """Return whether an account here is the one the provider speaks of.
+
+    A tenant names its routing key itself, so where the provider shows the public id too, both
+    must fit: nobody hears a number's messages by claiming its routing key for another.
+    """
+    receiver = receivers.get((event.provider, event.routing_key))
+    return receiver is not None and event.shown_as in {None, receiver.external_id}
 
 
 def _arrival(message_id: str, event: Event, receiver: Receiver, person: str) -> Arrival:
@@ -239,7 +249,7 @@ def _kept(
     for piece in reading.unread:
         yield KeptBody(Kept.UNREAD, piece.provider, piece.routing_key, piece.reason, piece.body)
     for event in unknown:
-        reason = "no account that this provider app serves answers to this id"
+        reason = "no account that this provider app serves answers to this id, and is shown as it"
         yield _kept_event(Kept.UNKNOWN, event, reason)
     for event in differing:
         reason = "this event arrived before with another content"

@@ -63,7 +63,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     the account inside the provider's callback. `key` is the provider's for this event: the same
     (`provider`, `routing_key`, `key`) is the same event, and another `digest` (SHA-256 of the
     raw item) under it is worth noticing. `people` are all ids under which the sender is known
-    here, the one to show in `from` first.
+    here, the one to show in `from` first. `shown_as` is the account's public id where the
+    provider says it beside the routing key; an account with another id is not meant.
 
     All keys can be kept as text in any database: 1 to 512 characters, no NUL, no surrogates.
     """
@@ -74,6 +75,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     people: tuple[str, ...]
     message: InboundMessage
     digest: bytes
+    shown_as: str | None = None
 
 
 class Unread(msgspec.Struct, frozen=True, kw_only=True):

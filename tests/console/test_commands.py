@@ -223,6 +223,12 @@ def test_every_command_has_the_name_of_its_noun_and_verb() -> None:
         "accounts.list",
         "accounts.show",
         "accounts.vouch",
+        "accounts.create",
+        "accounts.link",
+        "accounts.unlink",
+        "accounts.delete",
         "applications.list",
         "applications.show",
+        "applications.create",
+        "applications.delete",
     }

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from dispatching import dispatching, states, until_nothing_is_left
+from dispatching import dispatching, left_to_do, states, until_nothing_is_left
 from jackfield.accounts import Standing
 from jackfield.clock import Clock as ClockDoor
-from jackfield.clock import now
+from jackfield.clock import after, now
+from jackfield.deliveries import Binding, Release
 from jackfield.delivery.dispatcher import Dispatcher
 from jackfield.delivery.release import SLICE, Releaser, release_slice
 from jackfield.storage import accounts, held
@@ -168,3 +169,23 @@ async def test_while_an_account_is_releasing_what_arrives_waits_behind(world: Wo
 
     assert (first, behind.held) == (SLICE, 1)
     assert (second, after_it.delivered) == (1, 1)
+
+
+async def test_what_died_meanwhile_is_not_released(world: World) -> None:
+    await world.tenant()
+    page = await world.page()
+    await world.hear(said("dead", to=page), said("alive", to=page))
+    waiting = await world.store.read(held.oldest(page.id, 10))
+    long_ago = await world.store.commit(
+        held.expire(accepted_before=after(now(), timedelta(seconds=1)), now=now(), limit=1)
+    )
+
+    binding = Binding(None, 1, "v1")
+    releases = [Release(one, b"{}") for one in waiting]
+    await world.store.commit(
+        held.release(releases, account_id=page.id, binding=binding, now=now())
+    )
+
+    assert long_ago == 1
+    assert await states(world) == {"dead": 1, "pending": 1}
+    assert await left_to_do(world) == 1

@@ -430,3 +430,19 @@ async def held(database_url: str) -> list[tuple[Any, ...]]:
         database_url,
         "SELECT held_because, application_id, body FROM deliveries WHERE state = 'held'",
     )
+
+
+async def test_a_number_is_heard_by_the_account_that_is_shown_as_it_only(
+    world: World, database_url: str
+) -> None:
+    await world.tenant()
+    number = await world.page(
+        "447700900999", provider=Provider.WHATSAPP, application=await world.application(URL)
+    )
+    theirs = msgspec.structs.replace(said("theirs", to=number), shown_as="447700900222")
+    its_own = msgspec.structs.replace(said("its own", to=number), shown_as="447700900999")
+
+    result = await world.hear(theirs, its_own)
+
+    assert result == accepted(delivered=1, unknown=1)
+    assert await count(database_url, "deliveries") == 1

@@ -92,3 +92,20 @@ async def test_a_lone_process_is_always_on_duty() -> None:
     assert duty.is_on_duty
     assert not losing.done()
     losing.cancel()
+
+
+async def test_who_stops_on_purpose_keeps_the_duty_until_it_has_drained(postgres_url: str) -> None:
+    async with part(postgres_url) as first, part(postgres_url) as second:
+        await first.taken()
+        working = asyncio.create_task(first.lost())
+        await asyncio.sleep(0.1)
+        working.cancel()
+        await asyncio.wait([working])
+        waiting = asyncio.create_task(second.taken())
+        await asyncio.sleep(1.5)
+        was_early = second.is_on_duty
+        await first.close()
+        async with asyncio.timeout(PATIENCE):
+            await waiting
+
+    assert not was_early

@@ -128,11 +128,11 @@ class ApplicationPages:
 
     async def _with_new_keys(self, given: Description) -> tuple[Description, str]:
         async with self._making_a_key:
-            public_key, private_key = await asyncio.to_thread(_make_keys)
+            public_key, private_key = await asyncio.to_thread(make_keys)
         return replace(given, public_key=public_key), private_key
 
 
-def _make_keys() -> tuple[str, str]:
+def make_keys() -> tuple[str, str]:
     """Return a new public and private key in PEM. The interpreter's lock is free meanwhile."""
     private = generate_private_key(public_exponent=65_537, key_size=KEY_BITS)
     public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

@@ -7,6 +7,7 @@ from typing import Final
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from jackfield.api import openapi
 from jackfield.api.application_bodies import APPLICATIONS_PATH
 from jackfield.api.applications import ApplicationPages
 from jackfield.api.authentication import Authentication
@@ -40,10 +41,7 @@ def router(
     account = ACCOUNTS_PATH + "/{provider}/{external_id}"
     application = APPLICATIONS_PATH + "/{application_id}"
     table = [
-        RawRoute("GET", "/healthz", anyone(operations.alive)),
-        RawRoute("GET", "/readyz", anyone(operations.ready)),
-        RawRoute("GET", "/metrics", anyone(operations.metrics)),
-        RawRoute("GET", ACCOUNTS_PATH + "/ping", anyone(operations.alive)),
+        *_for_anyone(operations),
         RawRoute("GET", ACCOUNTS_PATH + "/?", tenant(external_accounts.page)),
         RawRoute("POST", ACCOUNTS_PATH + "/{provider}", tenant(external_accounts.create)),
         RawRoute("GET", account, tenant(external_accounts.show)),
@@ -63,12 +61,25 @@ def router(
         RawRoute("GET", _WEBHOOK, anyone(provider_webhooks.challenge)),
         RawRoute("POST", _WEBHOOK, provider_webhooks.accept),
     ]
+    # Nothing is served that the document does not name, and nothing else is named.
+    openapi.check((route.method, route.template) for route in table)
     paths = RawPaths(table, wrong_method=_authenticated(authentication, _refuse_method))
     return Router(
         [paths],
         redirect_slashes=False,
         default=_authenticated(authentication, _refuse_path),
     )
+
+
+def _for_anyone(operations: Operations) -> list[RawRoute]:
+    return [
+        RawRoute("GET", "/healthz", endpoint(operations.alive)),
+        RawRoute("GET", "/readyz", endpoint(operations.ready)),
+        RawRoute("GET", "/metrics", endpoint(operations.metrics)),
+        RawRoute("GET", "/openapi.json", endpoint(openapi.answer_document)),
+        RawRoute("GET", "/docs", endpoint(openapi.answer_page)),
+        RawRoute("GET", ACCOUNTS_PATH + "/ping", endpoint(operations.alive)),
+    ]
 
 
 def _authenticated(authentication: Authentication, answer: ASGIApp) -> ASGIApp:

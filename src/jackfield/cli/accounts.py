@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from jackfield.cli.account_changes import delete_account, link_account, unlink_account
+from jackfield.cli.application_changes import create_application, delete_application
 from jackfield.cli.asking import AfterOption, LimitOption, hint_at_next, operate
 from jackfield.cli.options import DataOption, JsonOption, hint, print_json
+from jackfield.cli.provider_names import ExternalIdArgument, ProviderArgument, ProviderName
+from jackfield.cli.registering import create_account
 
-
-class ProviderName(StrEnum):
-    """The providers, in the words of the API."""
-
-    MESSENGER = "messenger"
-    VIBER = "viber_service_msg"
-    WHATSAPP = "whatsapp"
-    RCS = "rcs"
-
-
-ProviderArgument = Annotated[ProviderName, typer.Argument(help="The account's provider.")]
-ExternalIdArgument = Annotated[str, typer.Argument(help="The account's id.")]
 TenantOption = Annotated[
     str | None,
     typer.Option(metavar="API_KEY", help="Only this tenant's."),
@@ -29,6 +20,13 @@ TenantOption = Annotated[
 
 accounts = typer.Typer(help="The chat accounts of every tenant.", no_args_is_help=True)
 applications = typer.Typer(help="The applications of every tenant.", no_args_is_help=True)
+
+accounts.command("create")(create_account)
+accounts.command("link")(link_account)
+accounts.command("unlink")(unlink_account)
+accounts.command("delete")(delete_account)
+applications.command("create")(create_application)
+applications.command("delete")(delete_application)
 
 
 @accounts.command("list")
@@ -62,7 +60,7 @@ def list_accounts(
         print_json(listed)
         return
     if not listed.accounts:
-        hint("There are no such accounts here; tenants make them through the API")
+        hint("There are no such accounts here; make one: jackfield accounts create --help")
         return
     columns = ("provider", "external_id", "name", "api_key", "standing", "application_id")
     print_table(
@@ -153,7 +151,7 @@ def list_applications(
         print_json(listed)
         return
     if not listed.applications:
-        hint("There are no such applications here; tenants make them through the API")
+        hint("There are no such applications here; make one: jackfield applications create --help")
         return
     columns = ("id", "name", "api_key", "webhook_version", "inbound_url")
     print_table(

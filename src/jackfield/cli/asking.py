@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -21,6 +23,10 @@ AfterOption = Annotated[
     typer.Option(metavar="WHERE", help="Begin behind this; a page ends with the one to give."),
 ]
 LimitOption = Annotated[int, typer.Option(help="Rows on a page, 1 to 500.")]
+YesOption = Annotated[
+    bool,
+    typer.Option("--yes", help="Do not ask; needed where nobody can be asked."),
+]
 SECRET_DASH = "`-` reads it from standard input."  # noqa: S105 - a help text
 
 
@@ -44,6 +50,21 @@ def operate(
         logs.configure(LogLevel.WARNING, settings.log_format)
 
     return operate(settings, command, order, gives=gives, before_here=keep_logs_apart)
+
+
+def be_sure(question: Callable[[], str], *, yes: bool) -> None:
+    """Ask a person at the terminal, and end the command unless the answer is yes.
+
+    Raises BadParameter where nobody can be asked.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise typer.BadParameter(
+            "this cannot be undone, and there is nobody to ask: add --yes",
+            param_hint="--yes",
+        )
+    typer.confirm(question(), abort=True, err=True)
 
 
 def hint_at_next(command: str, after: str | None, **options: object) -> None:

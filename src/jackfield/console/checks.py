@@ -66,6 +66,14 @@ def no_account(provider: Provider, external_id: str) -> NotFound:
     )
 
 
+def no_application(application_id: str) -> NotFound:
+    """Return that there is no such application."""
+    return NotFound(
+        f"There is no application {application_id} "
+        "(`jackfield applications list` shows those there are)",
+    )
+
+
 def no_secret(secret_id: int, *, see: str) -> NotFound:
     """Return that there is no secret of that id; `see` is the command that lists the ids."""
     return NotFound(f"There is no secret {secret_id} here (`{see}` shows those there are)")

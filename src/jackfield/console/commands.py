@@ -13,7 +13,21 @@ from jackfield.accounts import Account, Accounts, Provider
 from jackfield.app import Gateway
 from jackfield.auth import ApiSecrets, SecretKind
 from jackfield.clock import Moment
-from jackfield.console import listing, provider_apps, tenants
+from jackfield.console import (
+    accounts,
+    applications,
+    listing,
+    provider_apps,
+    registering,
+    tenants,
+)
+from jackfield.console.account_orders import (
+    CreateAccount,
+    DeleteAccount,
+    LinkAccount,
+    UnlinkAccount,
+)
+from jackfield.console.application_orders import CreateApplication, DeleteApplication
 from jackfield.console.checks import (
     check_key,
     check_text,
@@ -187,8 +201,14 @@ COMMANDS: Mapping[str, Command[Any, Any]] = {
     "accounts.list": Command(ListAccounts, listing.list_accounts),
     "accounts.show": Command(ShowAccount, listing.show_account),
     "accounts.vouch": Command(VouchAccount, vouch_account),
+    "accounts.create": Command(CreateAccount, registering.create_account),
+    "accounts.link": Command(LinkAccount, accounts.link_account),
+    "accounts.unlink": Command(UnlinkAccount, accounts.unlink_account),
+    "accounts.delete": Command(DeleteAccount, accounts.delete_account),
     "applications.list": Command(ListApplications, listing.list_applications),
     "applications.show": Command(ShowApplication, listing.show_application),
+    "applications.create": Command(CreateApplication, applications.create_application),
+    "applications.delete": Command(DeleteApplication, applications.delete_application),
 }
 
 

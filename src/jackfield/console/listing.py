@@ -6,7 +6,7 @@ from typing import Any
 
 from jackfield.app import Gateway
 from jackfield.clock import iso
-from jackfield.console.checks import no_account, no_tenant
+from jackfield.console.checks import no_account, no_application, no_tenant
 from jackfield.console.listing_orders import (
     AccountLine,
     AccountShown,
@@ -20,7 +20,6 @@ from jackfield.console.listing_orders import (
     ShowApplication,
 )
 from jackfield.console.paging import check_limit, cut, place
-from jackfield.problems import NotFound
 from jackfield.storage import overview
 from jackfield.storage.overview import AccountRow, ApplicationRow, Waiting
 from jackfield.units import Steps, unit
@@ -97,10 +96,7 @@ def _account(order: ShowAccount) -> Steps[tuple[AccountRow, Waiting]]:
 def _application(application_id: str) -> Steps[tuple[ApplicationRow, int]]:
     application = yield from overview.application(application_id)
     if application is None:
-        raise NotFound(
-            f"There is no application {application_id} "
-            "(`jackfield applications list` shows those there are)",
-        )
+        raise no_application(application_id)
     return application, (yield from overview.linked_accounts(application_id))
 
 

@@ -140,6 +140,10 @@ class Dispatcher:
             attempt = await self._attempt(item)
             reach(Crashpoint.RESPONSE_NOT_RECORDED)
             await self._commit(self._recorded(item, attempt))
+        except Exception:
+            # It stays due. Its conversation waits a moment, so that it is not sent without end.
+            log.exception("dispatcher.outcome_not_recorded", subject=item.subject)
+            await asyncio.sleep(_AFTER_TROUBLE.total_seconds())
         finally:
             self._ended.add(item.number)
             del self._busy[item.conversation]

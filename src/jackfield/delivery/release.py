@@ -117,7 +117,7 @@ class Releaser:
             try:
                 await self._sweep()
                 for account_id in await self._store.read(self._held.releasing()):
-                    await self._release(account_id)
+                    await self._release_or_log(account_id)
                 if self._clock() >= self._expiry_due:
                     await self._expire()
             except Unavailable:
@@ -125,9 +125,17 @@ class Releaser:
                 await asyncio.sleep(_AFTER_TROUBLE)
                 self._news.set()
             except Exception:
-                # A bug met with one account must not keep every other one waiting for ever.
                 log.exception("releaser.broke")
                 await asyncio.sleep(_AFTER_TROUBLE)
+
+    async def _release_or_log(self, account_id: int) -> None:
+        try:
+            await self._release(account_id)
+        except Unavailable:
+            raise
+        except Exception:
+            # A bug met with one account must not keep every other one waiting for ever.
+            log.exception("releaser.account_broke", account=account_id)
 
     async def _release(self, account_id: int) -> None:
         count = SLICE

@@ -122,3 +122,8 @@ def _without_depths(body: bytes) -> bytes:
             if depth == _DEEPEST:
                 position = token.end()
     return b"".join([*kept, body[position:]])
+
+
+def digits_of(number: str | int | None) -> str | None:
+    """Return a phone number as accounts have it; callbacks may write it with blanks and a +."""
+    return "".join(one for one in str(number or "") if one.isdigit()) or None

@@ -24,6 +24,7 @@ from jackfield.providers.reading import (
     Pieces,
     Unreadable,
     check_text,
+    digits_of,
     identifier,
     identifier_or_none,
     moment,
@@ -60,6 +61,7 @@ class _EntryInPieces(msgspec.Struct, frozen=True):
 
 class _Metadata(msgspec.Struct, frozen=True):
     phone_number_id: Id = None
+    display_phone_number: Id = None
 
 
 class _Value(msgspec.Struct, frozen=True):
@@ -236,6 +238,7 @@ def _read_message(
             reply_to=identifier_or_none(message.context.id) if message.context else None,
         ),
         digest=digest,
+        shown_as=digits_of(value.metadata.display_phone_number if value.metadata else None),
     )
     reading.events.append(event)
 

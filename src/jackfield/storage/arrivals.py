@@ -64,7 +64,9 @@ _RECEIVER = Prepared(
             accounts.c.provider_app_id.is_(None), accounts.c.provider_app_id == provider_apps.c.id
         ),
         or_(provider_apps.c.serves_all == 1, provider_app_grants.c.api_key.is_not(None)),
-    ),
+    )
+    # Until this is stored, no other process deletes the account or takes its link away.
+    .with_for_update(read=True, of=accounts),
 )
 
 _CLAIM = Prepared(

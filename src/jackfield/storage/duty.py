@@ -48,14 +48,16 @@ class PostgresDuty:
         log.info("duty.taken")
 
     async def lost(self) -> None:
-        """Wait until another process may have taken over: the connection is gone."""
+        """Wait until another process may have taken over: the connection is gone.
+
+        Cancelled, it keeps the duty: who stops on purpose drains first, and then closes.
+        """
         try:
             while True:
                 await asyncio.sleep(LOOK_AGAIN)
                 await self._ask("SELECT 1")
-        except _LOST as error:
+        except Exception as error:  # noqa: BLE001 -- whatever it was, the lock may be gone
             log.warning("duty.lost", reason=type(error).__name__)
-        finally:
             self.is_on_duty = False
             self._drop()
 

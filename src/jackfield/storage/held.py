@@ -41,7 +41,7 @@ _OLDEST = Prepared(
 
 _RELEASE = Prepared(
     update(deliveries)
-    .where(deliveries.c.id == bindparam("delivery_id"))
+    .where(deliveries.c.id == bindparam("delivery_id"), deliveries.c.state == "held")
     .values(
         state="pending",
         held_because=None,
@@ -49,7 +49,8 @@ _RELEASE = Prepared(
         link_version=bindparam("new_link_version"),
         body=bindparam("new_body"),
         bound_at=bindparam("now"),
-    ),
+    )
+    .returning(deliveries.c.id),
 )
 
 # The state is written out: only so do both engines use the index of what is held.
@@ -123,7 +124,7 @@ def release(
     now: Moment,
 ) -> Steps[None]:
     """See `HeldMessages.release`."""
-    yield _RELEASE.many(
+    rows = yield _RELEASE.many(
         [
             {
                 "delivery_id": one.held.delivery_id,
@@ -135,6 +136,7 @@ def release(
             for one in releases
         ],
     )
+    still_held = {delivery_id for (delivery_id,) in rows}
     yield PENDING.many(
         [
             {
@@ -149,6 +151,7 @@ def release(
                 "since": now,
             }
             for one in releases
+            if one.held.delivery_id in still_held
         ],
     )
 

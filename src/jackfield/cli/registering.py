@@ -1,0 +1,84 @@
+"""The `accounts create` command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jackfield.cli.asking import SECRET_DASH, operate
+from jackfield.cli.options import DataOption, JsonOption, hint, print_json, secret_from
+from jackfield.cli.provider_names import ExternalIdArgument, ProviderArgument
+
+
+def create_account(
+    provider: ProviderArgument,
+    external_id: ExternalIdArgument,
+    *,
+    tenant: Annotated[str, typer.Option(metavar="API_KEY", help="Whose it is to be.")],
+    name: Annotated[str | None, typer.Option(help="How people call the account.")] = None,
+    access_token: Annotated[
+        str | None,
+        typer.Option(help=f"Its token with the provider, where it has one. {SECRET_DASH}"),
+    ] = None,
+    credentials: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="A JSON object, as the API's `credentials`. `-` reads standard input.",
+        ),
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an account of a tenant's, as the tenant would through the API.
+
+    \b
+    jackfield accounts create messenger 200000000000002 --tenant acme --access-token -
+    jackfield accounts create whatsapp 447700900123 --tenant acme --credentials number.json
+    """  # noqa: D301 - \b keeps the lines of the examples
+    from jackfield.accounts import Provider  # noqa: PLC0415 - see options
+    from jackfield.console.account_orders import AccountCreated, CreateAccount  # noqa: PLC0415
+
+    if access_token is not None:
+        access_token = secret_from(access_token, called="the access token")
+    order = CreateAccount(
+        provider=Provider(provider.value),
+        external_id=external_id,
+        api_key=tenant,
+        name=name,
+        access_token=access_token,
+        credentials=None if credentials is None else _object_in(credentials),
+    )
+    made = operate("accounts.create", order, gives=AccountCreated, data=data)
+    if as_json:
+        print_json(made)
+        return
+    typer.echo(f"The account {provider} {external_id} of {made.api_key} is made.")
+    if made.standing == "claimed":
+        hint(
+            "What people write is held until you confirm that it is its tenant's: "
+            f"jackfield accounts vouch {provider} {external_id}",
+        )
+    hint(f"To link it: jackfield accounts link {provider} {external_id} APPLICATION_ID")
+
+
+def _object_in(file: str) -> dict[str, Any]:
+    """Return the JSON object of a file, or of what is left of standard input."""
+    import msgspec  # noqa: PLC0415 - see options
+
+    where = "standard input" if file == "-" else file
+    try:
+        # As text, for a token may have been read from it before, and what follows with it.
+        text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
+        document: dict[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
+    except (ValueError, RecursionError):
+        # The decoder's own words quote what it was given.
+        example = '{"phone_number_id": "…", "waba_id": "…", "access_token": "…"}'
+        raise typer.BadParameter(
+            f"{where} holds no JSON object; for a number it is like {example}",
+            param_hint="--credentials",
+        ) from None
+    return document
