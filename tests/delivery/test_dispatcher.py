@@ -8,6 +8,7 @@ from datetime import timedelta
 import jwt
 from standardwebhooks import Webhook
 
+from databases import change
 from dispatching import dispatching, left_to_do, states, until_nothing_is_left, until_recorded
 from jackfield.clock import now
 from jackfield.delivery.dispatcher import Dispatcher
@@ -226,3 +227,24 @@ async def test_a_bug_in_an_attempt_costs_a_turn_and_not_the_message(world: World
 
     assert await states(world) == {"pending": 1}
     assert await left_to_do(world) == 1
+
+
+async def test_an_outcome_that_cannot_be_recorded_does_not_send_without_end(
+    world: World, database_url: str
+) -> None:
+    async with Receiver() as receiver:
+        await world.tenant()
+        page = await world.page(application=await world.application(receiver.url))
+        await world.hear(said("hello", to=page))
+        await change(database_url, "ALTER TABLE attempts RENAME TO elsewhere")
+
+        async with dispatching(world):
+            await receiver.until(1)
+            await asyncio.sleep(0.5)
+            sent_meanwhile = len(receiver.received)
+            await change(database_url, "ALTER TABLE elsewhere RENAME TO attempts")
+            await until_nothing_is_left(world)
+
+    assert sent_meanwhile == 1
+    assert len({one.webhook_id for one in receiver.received}) == 1
+    assert await states(world) == {"delivered": 1}

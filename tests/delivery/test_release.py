@@ -7,7 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from dispatching import dispatching, left_to_do, states, until_nothing_is_left
+from databases import change
+from dispatching import (
+    dispatching,
+    left_to_do,
+    states,
+    until_nothing_is_left,
+    until_recorded,
+)
 from jackfield.accounts import Standing
 from jackfield.clock import Clock as ClockDoor
 from jackfield.clock import after, now
@@ -189,3 +196,26 @@ async def test_what_died_meanwhile_is_not_released(world: World) -> None:
     assert long_ago == 1
     assert await states(world) == {"dead": 1, "pending": 1}
     assert await left_to_do(world) == 1
+
+
+async def test_one_account_that_cannot_be_released_holds_up_no_other(
+    world: World, database_url: str
+) -> None:
+    async with Receiver() as receiver:
+        await world.tenant()
+        application = await world.application(receiver.url)
+        broken, sound = await world.page("2001"), await world.page("2002")
+        await world.hear(said("broken", to=broken), said("sound", to=sound))
+        await change(
+            database_url,
+            f"UPDATE messages SET content = 'no JSON' WHERE account_id = {broken.id}",  # noqa: S608 -- our own
+        )
+        await world.link(broken, application)
+        await world.link(sound, application)
+
+        async with dispatching(world) as dispatcher, releasing(world, dispatcher):
+            await receiver.until(1)
+            await until_recorded(world, 1)
+
+    assert receiver.texts == ["sound"]
+    assert await states(world) == {"delivered": 1, "held": 1}
