@@ -132,6 +132,15 @@ def conversation(account_id: int, person: str, application_id: str | None) -> in
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), signed=True)
 
 
+def lane(api_key: str, application_id: str | None) -> int:
+    """Return the 64-bit number of a lane: all that one tenant owes to one application.
+
+    Without an application it is what the tenant owes to its own URL.
+    """
+    name = f"{api_key}/{application_id or ''}".encode()
+    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), signed=True)
+
+
 def shard(account_id: int, person: str) -> int:
     """Return which of the 256 shards a person at an account belongs to."""
     name = f"{account_id}/{person}".encode()
@@ -205,66 +214,4 @@ class Deliveries(Protocol):
 
     def give_up(self, pending: Pending, attempt: Attempt, *, now: Moment) -> Unit[None]:
         """Record the last attempt, keep the delivery as dead, and call the next."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class HeldMessage:
-    """A message that waits for somebody; `content` is as `messages.encode` made it."""
-
-    delivery_id: str
-    message_id: str
-    provider: str
-    address: str
-    person: str
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """A held message on its way: whom it is bound to and the body that will be sent."""
-
-    held: HeldMessage
-    body: bytes
-
-
-class HeldMessages(Protocol):
-    """What releasing asks of the store."""
-
-    def releasing(self) -> Unit[list[int]]:
-        """Return the accounts whose held messages are on their way."""
-        ...
-
-    def receiver(self, account_id: int) -> Unit[Receiver | None]:
-        """Return the account as an arriving message would find it; None when it is gone."""
-        ...
-
-    def oldest(self, account_id: int, limit: int) -> Unit[list[HeldMessage]]:
-        """Return the account's held messages, oldest first."""
-        ...
-
-    def release(
-        self,
-        releases: Sequence[Release],
-        *,
-        account_id: int,
-        binding: Binding,
-        now: Moment,
-    ) -> Unit[None]:
-        """Bind them, in this order; they are due now and their 24 hours begin."""
-        ...
-
-    def find_stranded(self) -> Unit[int]:
-        """Mark accounts whose held messages somebody may hear and nobody releases; count them.
-
-        They are left where one process accepted a message while another finished releasing.
-        """
-        ...
-
-    def expire(self, *, accepted_before: Moment, now: Moment, limit: int) -> Unit[int]:
-        """Keep at most `limit` messages that were held for too long as dead; return how many."""
-        ...
-
-    def finish(self, account_id: int) -> Unit[None]:
-        """Let new messages of the account go out directly again."""
         ...

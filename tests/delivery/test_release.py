@@ -18,9 +18,9 @@ from dispatching import (
 from jackfield.accounts import Standing
 from jackfield.clock import Clock as ClockDoor
 from jackfield.clock import after, now
-from jackfield.deliveries import Binding, Release
+from jackfield.deliveries import Binding
 from jackfield.delivery.dispatcher import Dispatcher
-from jackfield.delivery.release import SLICE, Releaser, release_slice
+from jackfield.delivery.release import SLICE, Release, Releaser, release_slice
 from jackfield.storage import accounts, held
 from jackfield.units import alone
 from receiver import Receiver
@@ -187,11 +187,11 @@ async def test_what_died_meanwhile_is_not_released(world: World) -> None:
         held.expire(accepted_before=after(now(), timedelta(seconds=1)), now=now(), limit=1)
     )
 
+    receiver = await world.store.read(held.receiver(page.id))
+    assert receiver is not None
     binding = Binding(None, 1, "v1")
     releases = [Release(one, b"{}") for one in waiting]
-    await world.store.commit(
-        held.release(releases, account_id=page.id, binding=binding, now=now())
-    )
+    await world.store.commit(held.release(releases, receiver=receiver, binding=binding, now=now()))
 
     assert long_ago == 1
     assert await states(world) == {"dead": 1, "pending": 1}

@@ -17,10 +17,12 @@ from sqlalchemy import Connection, NullPool, create_engine, inspect
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import jackfield.storage
-from databases import look, open_store, with_database
+from databases import change, look, open_store, with_database
+from jackfield.deliveries import lane
 from jackfield.problems import Unavailable
 from jackfield.storage.schema import HEAD, SchemaError, migrate_postgres, migrate_sqlite
 from jackfield.storage.tables import metadata
+from world import World, said
 
 
 def differences(connection: Connection) -> list[Any]:
@@ -153,6 +155,42 @@ async def test_a_url_may_say_what_only_the_driver_knows(postgres_server: str) ->
         await look(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
 
     assert versions == [(HEAD,)]
+
+
+TO_THE_FIRST_SCHEMA = """
+DROP INDEX ix_pending_first; DROP INDEX ix_pending_again; DROP INDEX ix_pending_account_id;
+ALTER TABLE pending DROP COLUMN lane; ALTER TABLE pending DROP COLUMN account_id;
+ALTER TABLE pending DROP COLUMN failing_since;
+CREATE INDEX ix_pending_due ON pending (due_at, number) WHERE due_at IS NOT NULL;
+DROP INDEX ix_deliveries_api_key_number; DROP INDEX ix_deliveries_dead;
+ALTER TABLE deliveries DROP COLUMN url; ALTER TABLE deliveries DROP COLUMN aside_at;
+UPDATE alembic_version SET version_num = '0001'
+"""
+
+
+async def test_what_waited_when_lanes_came_is_found_in_its_own(
+    world: World, database_url: str
+) -> None:
+    await world.tenant(inbound_url="https://acme.example/in")
+    application = await world.application("https://desk.example/in")
+    linked, unlinked = await world.page("2001", application=application), await world.page("2002")
+    await world.hear(said("one", to=linked), said("two", to=unlinked), said("three", to=linked))
+    query = "SELECT number, lane, account_id FROM pending ORDER BY number"
+    before = await look(database_url, query)
+    for statement in TO_THE_FIRST_SCHEMA.split(";"):
+        await change(database_url, statement)
+
+    store = await open_store(database_url)
+    await store.close()
+
+    after = await look(database_url, query)
+    mine, own = lane("acme0001", application.id), lane("acme0001", None)
+    assert [row[1:] for row in before] == [
+        (mine, linked.id),
+        (own, unlinked.id),
+        (mine, linked.id),
+    ]
+    assert after == before
 
 
 async def test_a_database_of_a_newer_version_is_refused_in_a_sentence(database_url: str) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 import structlog
 
 from jackfield.clock import Clock, Moment, after
-from jackfield.deliveries import Binding, HeldMessages, Release, bind
+from jackfield.deliveries import Binding, Receiver, bind
 from jackfield.messages import decode, render
 from jackfield.problems import Unavailable
-from jackfield.units import Steps, Store, alone, unit
+from jackfield.units import Steps, Store, Unit, alone, unit
 
 log = structlog.get_logger()
 
@@ -30,6 +32,68 @@ SWEEP_PAUSE = timedelta(minutes=1)
 """How often it is looked for what another process left held, where there may be one."""
 
 _AFTER_TROUBLE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldMessage:
+    """A message that waits for somebody; `content` is as `messages.encode` made it."""
+
+    delivery_id: str
+    message_id: str
+    provider: str
+    address: str
+    person: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A held message on its way: whom it is bound to and the body that will be sent."""
+
+    held: HeldMessage
+    body: bytes
+
+
+class HeldMessages(Protocol):
+    """What releasing asks of the store."""
+
+    def releasing(self) -> Unit[list[int]]:
+        """Return the accounts whose held messages are on their way."""
+        ...
+
+    def receiver(self, account_id: int) -> Unit[Receiver | None]:
+        """Return the account as an arriving message would find it; None when it is gone."""
+        ...
+
+    def oldest(self, account_id: int, limit: int) -> Unit[list[HeldMessage]]:
+        """Return the account's held messages, oldest first."""
+        ...
+
+    def release(
+        self,
+        releases: Sequence[Release],
+        *,
+        receiver: Receiver,
+        binding: Binding,
+        now: Moment,
+    ) -> Unit[None]:
+        """Bind them, in this order; they are due now and their 24 hours begin."""
+        ...
+
+    def find_stranded(self) -> Unit[int]:
+        """Mark accounts whose held messages somebody may hear and nobody releases; count them.
+
+        They are left where one process accepted a message while another finished releasing.
+        """
+        ...
+
+    def expire(self, *, accepted_before: Moment, now: Moment, limit: int) -> Unit[int]:
+        """Keep at most `limit` messages that were held for too long as dead; return how many."""
+        ...
+
+    def finish(self, account_id: int) -> Unit[None]:
+        """Let new messages of the account go out directly again."""
+        ...
 
 
 @unit
@@ -60,7 +124,7 @@ def release_slice(account_id: int, *, now: Moment, held: HeldMessages) -> Steps[
         for one in waiting
     ]
     if releases:
-        yield from held.release(releases, account_id=account_id, binding=binding, now=now)
+        yield from held.release(releases, receiver=receiver, binding=binding, now=now)
     if len(releases) < SLICE:
         yield from held.finish(account_id)
     return len(releases)

@@ -8,7 +8,7 @@ from sqlalchemy import Table, and_, bindparam, case, or_, select, update
 
 from jackfield.accounts import Standing
 from jackfield.clock import Moment
-from jackfield.deliveries import Binding, Receiver, conversation, shard
+from jackfield.deliveries import Binding, Receiver, conversation, lane, shard
 from jackfield.inbound import Arrival
 from jackfield.messages import Event, encode
 from jackfield.storage.contacts import adopt, introduce, people
@@ -140,7 +140,9 @@ PENDING = _insert(
     pending,
     "subject",
     "shard",
+    "lane",
     "conversation",
+    "account_id",
     "due_at",
     "since",
     kind="deliver",
@@ -273,11 +275,13 @@ def _delivery(arrival: Arrival, now: Moment) -> dict[str, object]:
 
 def _pending(arrival: Arrival, now: Moment) -> dict[str, object]:
     assert isinstance(arrival.binding, Binding)  # noqa: S101 -- only what is bound has a body
-    account_id = arrival.receiver.account_id
+    account_id, application_id = arrival.receiver.account_id, arrival.binding.application_id
     return {
         "subject": arrival.delivery_id,
         "shard": shard(account_id, arrival.person),
-        "conversation": conversation(account_id, arrival.person, arrival.binding.application_id),
+        "lane": lane(arrival.receiver.api_key, application_id),
+        "conversation": conversation(account_id, arrival.person, application_id),
+        "account_id": account_id,
         "due_at": now,
         "since": now,
     }

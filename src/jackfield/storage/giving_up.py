@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, delete, exists, func, literal_column, select, update
+from sqlalchemy import bindparam, delete, func, literal_column, select, update
 
 from jackfield.clock import Moment
 from jackfield.storage.dialects import Prepared
@@ -11,16 +11,9 @@ from jackfield.units import Steps, unit
 
 _other = pending.alias("other")
 
-# Starts from what is still to be done, which is small; deliveries have no index by account.
 _NOT_TO_BE_DONE = Prepared(
     delete(pending)
-    .where(
-        pending.c.kind == "deliver",
-        exists().where(
-            deliveries.c.id == pending.c.subject,
-            deliveries.c.account_id == bindparam("account_id"),
-        ),
-    )
+    .where(pending.c.kind == "deliver", pending.c.account_id == bindparam("account_id"))
     .returning(pending.c.subject, pending.c.conversation),
 )
 

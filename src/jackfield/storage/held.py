@@ -8,7 +8,8 @@ from sqlalchemy import Integer, bindparam, exists, or_, select, text, update
 
 from jackfield.accounts import Standing
 from jackfield.clock import Moment
-from jackfield.deliveries import Binding, HeldMessage, Receiver, Release, conversation, shard
+from jackfield.deliveries import Binding, Receiver, conversation, lane, shard
+from jackfield.delivery.release import HeldMessage, Release
 from jackfield.storage.arrivals import PENDING, RECEIVER_COLUMNS
 from jackfield.storage.arrivals import receiver as to_receiver
 from jackfield.storage.dialects import Prepared
@@ -119,16 +120,17 @@ def oldest(account_id: int, limit: int) -> Steps[list[HeldMessage]]:
 def release(
     releases: Sequence[Release],
     *,
-    account_id: int,
+    receiver: Receiver,
     binding: Binding,
     now: Moment,
 ) -> Steps[None]:
     """See `HeldMessages.release`."""
+    account_id, application_id = receiver.account_id, binding.application_id
     rows = yield _RELEASE.many(
         [
             {
                 "delivery_id": one.held.delivery_id,
-                "new_application_id": binding.application_id,
+                "new_application_id": application_id,
                 "new_link_version": binding.link_version,
                 "new_body": one.body,
                 "now": now,
@@ -142,11 +144,9 @@ def release(
             {
                 "subject": one.held.delivery_id,
                 "shard": shard(account_id, one.held.person),
-                "conversation": conversation(
-                    account_id,
-                    one.held.person,
-                    binding.application_id,
-                ),
+                "lane": lane(receiver.api_key, application_id),
+                "conversation": conversation(account_id, one.held.person, application_id),
+                "account_id": account_id,
                 "due_at": now,
                 "since": now,
             }

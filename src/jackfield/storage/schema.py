@@ -14,7 +14,7 @@ from jackfield.problems import Unavailable
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision under `migrations/versions`; a test compares the two."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

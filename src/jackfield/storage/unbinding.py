@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, delete, exists, or_, select, update
 
-from jackfield.deliveries import Held
+from jackfield.deliveries import Held, lane
 from jackfield.storage.dialects import Prepared
-from jackfield.storage.tables import accounts, deliveries, pending, tenants
+from jackfield.storage.tables import accounts, applications, deliveries, pending, tenants
 from jackfield.units import Steps, unit
 
 _of_the_application = accounts.c.application_id == bindparam("of_application")
@@ -21,17 +21,19 @@ _UNLINK = Prepared(
     ),
 )
 
-# Found from `pending`, which holds only what is still to be done; `deliveries` keeps everything.
-_owed = (
-    deliveries.c.id.in_(select(pending.c.subject).where(pending.c.kind == "deliver")),
-    deliveries.c.application_id == bindparam("of_application"),
-    deliveries.c.state == "pending",
-    deliveries.c.kind == "inbound",
+_OWNER = Prepared(
+    select(applications.c.api_key).where(applications.c.id == bindparam("application_id")),
 )
+
+_in_the_lane = (pending.c.lane == bindparam("of_lane"), pending.c.kind == "deliver")
 
 _HOLD = Prepared(
     update(deliveries)
-    .where(*_owed)
+    .where(
+        deliveries.c.id.in_(select(pending.c.subject).where(*_in_the_lane)),
+        deliveries.c.state == "pending",
+        deliveries.c.kind == "inbound",
+    )
     .values(
         state="held",
         held_because=Held.UNLINKED.value,
@@ -46,7 +48,7 @@ _HOLD = Prepared(
 # Nothing that is held has anything to be done, but for what this transaction has just held.
 _TAKE_BACK = Prepared(
     delete(pending).where(
-        pending.c.kind == "deliver",
+        *_in_the_lane,
         exists(
             select(deliveries.c.id).where(
                 deliveries.c.id == pending.c.subject,
@@ -90,9 +92,11 @@ _RELEASE = Prepared(
 def unbind(application_id: str) -> Steps[None]:
     """See `Applications.unbind`."""
     yield _UNLINK(of_application=application_id)
-    rows = yield _HOLD(of_application=application_id)
+    ((api_key,),) = yield _OWNER(application_id=application_id)
+    in_lane = lane(api_key, application_id)
+    rows = yield _HOLD(of_lane=in_lane)
     if rows:
-        yield _TAKE_BACK()
+        yield _TAKE_BACK(of_lane=in_lane)
         waiting = sorted({account_id for (account_id,) in rows})
         yield _RELEASE_ELSEWHERE.many([{"account_id": account_id} for account_id in waiting])
 
