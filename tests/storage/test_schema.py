@@ -164,6 +164,7 @@ ALTER TABLE pending DROP COLUMN failing_since;
 CREATE INDEX ix_pending_due ON pending (due_at, number) WHERE due_at IS NOT NULL;
 DROP INDEX ix_deliveries_api_key_number; DROP INDEX ix_deliveries_dead;
 ALTER TABLE deliveries DROP COLUMN url; ALTER TABLE deliveries DROP COLUMN aside_at;
+ALTER TABLE destinations DROP COLUMN resumed_at;
 UPDATE alembic_version SET version_num = '0001'
 """
 

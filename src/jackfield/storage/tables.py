@@ -327,6 +327,7 @@ destinations = Table(
     Column("failures", Integer, nullable=False),
     Column("not_before", BigInteger),
     Column("slow_start_at", BigInteger),
+    Column("resumed_at", BigInteger, comment="the 24 hours of what waited begin here"),
 )
 
 # What comes with later rooms, kept from the first day so that the walls do not move ----------

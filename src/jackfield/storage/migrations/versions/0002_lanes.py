@@ -19,6 +19,7 @@ _AGAIN = sa.text("due_at IS NOT NULL AND tries > 0")
 _DEAD = sa.text("state = 'dead'")
 
 _URL = "where it goes whatever its application says: a test"
+_RESUMED = "the 24 hours of what waited begin here"
 _ASIDE = "since when it goes out of order"
 _FAILING = "since when this one is refused, others not"
 
@@ -33,6 +34,9 @@ def upgrade() -> None:
         ["api_key", "number"],
         sqlite_where=_DEAD,
         postgresql_where=_DEAD,
+    )
+    op.add_column(
+        "destinations", sa.Column("resumed_at", sa.BigInteger(), nullable=True, comment=_RESUMED)
     )
     _pending()
 
