@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from ipaddress import ip_network
 
 from sqlalchemy import select
 
 from jackfield.clock import now
-from jackfield.delivery.dispatcher import Dispatcher
+from jackfield.delivery.destinations import Limits
+from jackfield.delivery.dispatcher import AttemptOne, Dispatcher
+from jackfield.delivery.recording import ORDER_HOLD, Recorder
 from jackfield.delivery.sender import Sender
+from jackfield.delivery.supply import Supply
 from jackfield.egress import Egress
 from jackfield.metrics import Metrics
-from jackfield.storage import deliveries
+from jackfield.storage import deliveries, destinations
 from jackfield.storage.dialects import Prepared
 from jackfield.storage.tables import attempts as attempts_table
 from jackfield.storage.tables import deliveries as deliveries_table
@@ -24,6 +28,7 @@ from jackfield.units import Rows, Steps, unit
 from world import World
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
+LIMITS = Limits(at_once=64, per_second=1000)
 
 
 @asynccontextmanager
@@ -32,6 +37,8 @@ async def dispatching(
     *,
     clock: Callable[[], int] = now,
     in_flight: int = 32,
+    limits: Limits = LIMITS,
+    order_hold: timedelta = ORDER_HOLD,
 ) -> AsyncIterator[Dispatcher]:
     """Run a dispatcher with a real sender, as one process would."""
     metrics = Metrics()
@@ -44,19 +51,40 @@ async def dispatching(
             clock=clock,  # type: ignore[arg-type] # a Moment is an int
             metrics=metrics,
         )
-        dispatcher = Dispatcher(
-            world.store,
-            deliveries,
-            attempt_by_kind={"deliver": sender.attempt},
+        dispatcher = dispatcher_of(
+            world,
+            {"deliver": sender.attempt},
+            clock=clock,
             in_flight=in_flight,
-            clock=clock,  # type: ignore[arg-type] # a Moment is an int
-            metrics=metrics,
+            limits=limits,
+            order_hold=order_hold,
         )
         dispatcher.start()
         try:
             yield dispatcher
         finally:
             await dispatcher.stop()
+
+
+def dispatcher_of(
+    world: World,
+    attempt_by_kind: Mapping[str, AttemptOne],
+    *,
+    clock: Callable[[], int] = now,
+    in_flight: int = 32,
+    limits: Limits = LIMITS,
+    order_hold: timedelta = ORDER_HOLD,
+) -> Dispatcher:
+    """Return a dispatcher that makes its attempts as it is told."""
+    return Dispatcher(
+        world.store,
+        Supply(world.store, deliveries, destinations, limits=limits, clock=clock),  # type: ignore[arg-type] # a Moment is an int
+        Recorder(deliveries, destinations, order_hold=order_hold),
+        attempt_by_kind=attempt_by_kind,
+        in_flight=in_flight,
+        clock=clock,  # type: ignore[arg-type] # the same
+        metrics=Metrics(),
+    )
 
 
 @unit

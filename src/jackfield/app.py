@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +20,13 @@ from jackfield.api.provider_webhooks import ProviderWebhooks
 from jackfield.applications import Applications
 from jackfield.auth import ApiSecrets, Secrets
 from jackfield.clock import Clock
+from jackfield.delivery.destinations import Limits
 from jackfield.delivery.dispatcher import Dispatcher
+from jackfield.delivery.recording import Recorder
 from jackfield.delivery.release import Releaser
 from jackfield.delivery.sender import Sender
 from jackfield.delivery.shift import Duty, Shift
+from jackfield.delivery.supply import Supply
 from jackfield.egress import Egress
 from jackfield.metrics import Metrics
 from jackfield.provider_apps import ProviderApps
@@ -35,6 +38,7 @@ from jackfield.storage import (
     applications,
     arrivals,
     deliveries,
+    destinations,
     held,
     keyring,
     provider_apps,
@@ -72,14 +76,18 @@ class Gateway:
         """Deliver, first what an earlier process left; stand by while another process does."""
         self.shift.start()
 
-    def arrived(self) -> None:
-        """Say that something is due, whichever process delivers it."""
-        self.dispatcher.wake()
+    def arrived(self, lanes: Collection[int]) -> None:
+        """Say that something is due in these lanes, whichever process delivers it."""
+        self.dispatcher.arrived(lanes)
         self.duty.call()
 
     def released(self) -> None:
-        """Say that somebody may hear what was held, whichever process releases it."""
+        """Say that somebody may hear what was held, or that URLs changed or may be called again.
+
+        Whichever process releases and delivers hears of it.
+        """
         self.releaser.wake()
+        self.dispatcher.wake()
         self.duty.call()
 
     async def close(self) -> None:
@@ -166,9 +174,11 @@ async def build(settings: Settings, *, clock: Clock = wall_clock.now) -> Gateway
         clock=clock,
         metrics=metrics,
     )
+    limits = Limits(settings.url_concurrency, settings.url_rate)
     dispatcher = Dispatcher(
         store,
-        deliveries,
+        Supply(store, deliveries, destinations, limits=limits, clock=clock),
+        Recorder(deliveries, destinations, order_hold=settings.order_hold),
         attempt_by_kind={"deliver": sender.attempt},
         in_flight=settings.in_flight,
         clock=clock,

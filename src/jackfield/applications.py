@@ -99,6 +99,10 @@ class Applications(Protocol):
         """
         ...
 
+    def hold(self, application_id: str) -> Unit[None]:
+        """Hold again what is still owed to the application, as `unbind` does; links stay."""
+        ...
+
     def release(self, application_id: str) -> Unit[None]:
         """Let what is held for the linked accounts go out."""
         ...
@@ -114,8 +118,9 @@ def change(
     """Replace all that a tenant says of an application of its own, and return it.
 
     Its version is raised when that differs from what was there. Without the messages capability
-    it loses its links, and what waits for it is held (ruling R18); a URL where there was none
-    releases what is held. Raises NotFound for an application that the tenant does not have.
+    it loses its links, and what waits for it is held (ruling R18); without a URL that is held too,
+    and a URL where there was none releases what is held. Raises NotFound for an application that
+    the tenant does not have.
     """
     return alone(_change(application_id, description, api_key, applications))
 
@@ -150,6 +155,8 @@ def _change(
         yield from applications.unbind(application_id)
     elif there.inbound_url is None and changed.inbound_url is not None:
         yield from applications.release(application_id)
+    elif there.inbound_url is not None and changed.inbound_url is None:
+        yield from applications.hold(application_id)
     return changed
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -82,7 +82,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt, as it is kept."""
+    """One attempt, as it is kept; `url` is where it went, and `retry_after` what was asked for."""
 
     tried: int
     started_at: Moment
@@ -91,17 +91,25 @@ class Attempt:
     status: int | None = None
     detail: str | None = None
     retry_after: timedelta | None = None
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """One thing that is still to be done. `number` gives the order within a conversation."""
+    """One thing that is still to be done. `number` gives the order within a conversation.
+
+    `since` is when its 24 hours began, `failing_since` since when it is refused while its URL
+    takes others.
+    """
 
     number: int
     kind: str
     subject: str
+    lane: int
     conversation: int
+    due_at: Moment
     since: Moment
+    failing_since: Moment | None
     tries: int
     is_head: bool
 
@@ -132,6 +140,12 @@ def conversation(account_id: int, person: str, application_id: str | None) -> in
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), signed=True)
 
 
+def conversation_aside(delivery_id: str) -> int:
+    """Return the number of the conversation that a delivery is when it goes out of order."""
+    name = f"aside/{delivery_id}".encode()
+    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), signed=True)
+
+
 def lane(api_key: str, application_id: str | None) -> int:
     """Return the 64-bit number of a lane: all that one tenant owes to one application.
 
@@ -147,20 +161,27 @@ def shard(account_id: int, person: str) -> int:
     return hashlib.blake2b(name, digest_size=1).digest()[0]
 
 
+def outlived(since: Moment, resumed_at: Moment | None, *, now: Moment) -> bool:
+    """Return whether the 24 hours are over that began at the later of the two (ruling R15)."""
+    return now >= after(max(since, resumed_at or since), GIVE_UP_AFTER)
+
+
 def retry_at(
     attempt: Attempt,
     *,
     since: Moment,
+    resumed_at: Moment | None = None,
     now: Moment,
     spread: float,
 ) -> Moment | None:
     """Return when to try again, or None when it is given up (ruling R15).
 
-    5 s, doubling to 15 min, for 24 h from `since`; each delay times 1 + `spread` (0 to 0.2).
-    `Retry-After` counts where it asks for more, at most 6 h. What was scheduled within the 24
-    hours is still tried, so nothing is given up while it waits for its turn.
+    5 s, doubling to 15 min, for 24 h from the later of `since` and `resumed_at`; each delay times
+    1 + `spread` (0 to 0.2). `Retry-After` counts where it asks for more, at most 6 h. What was
+    scheduled within the 24 hours is still tried, so nothing is given up while it waits for its
+    turn.
     """
-    if now >= after(since, GIVE_UP_AFTER):
+    if outlived(since, resumed_at, now=now):
         return None
     doublings = min(attempt.tried - 1, 10)
     delay = min(FIRST_DELAY * 2**doublings, LONGEST_DELAY) * (1 + spread)
@@ -181,37 +202,73 @@ class Outgoing:
     accepted_at: Moment
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the deliveries of a lane go; no URL when whoever they are bound to has none now."""
+
+    api_key: str
+    url: str | None
+
+
 class Deliveries(Protocol):
     """What the dispatcher asks of the tables of deliveries, pending work and attempts."""
 
-    def due(self, now: Moment, limit: int) -> Unit[list[Pending]]:
-        """Return what is due, the longest due first, at most `limit`."""
+    def lanes(self) -> Unit[dict[int, Moment]]:
+        """Return every lane in which something has a time, with the earliest of these."""
         ...
 
-    def longest_due_at(self) -> Unit[Moment | None]:
-        """Return since when the longest due thing is due, or when the next will be, or None."""
+    def due(self, lanes: Mapping[int, int]) -> Unit[dict[int, list[Pending]]]:
+        """Return of each lane what is due first, at most as many as it says, in both queues.
+
+        What was never tried and what was are two queues, each in order of time and then of number.
+        What will be due later is among them.
+        """
         ...
 
-    def next_due_after(self, now: Moment) -> Unit[Moment | None]:
-        """Return when the next thing that is not due yet will be, or None."""
+    def target(self, subject: str) -> Unit[Target | None]:
+        """Return where the lane of this delivery goes; None when the delivery is gone."""
         ...
 
-    def outgoing(self, delivery_id: str) -> Unit[Outgoing | None]:
-        """Return what to send where; None when the delivery is no longer pending."""
+    def outgoing(self, pending: Pending) -> Unit[Outgoing | None]:
+        """Return what to send where; None when it is no longer to be done."""
         ...
 
     def wait_behind(self, pending: Pending) -> Unit[None]:
         """Let it wait for the head of its conversation, if there still is one before it."""
         ...
 
-    def succeed(self, pending: Pending, attempt: Attempt, *, now: Moment) -> Unit[None]:
-        """Record the attempt that ended it, and call the next of its conversation."""
+    def succeed(self, pending: Pending, attempt: Attempt, *, now: Moment) -> Unit[bool]:
+        """Record the attempt that ended it; return whether the next of its conversation is due."""
         ...
 
-    def postpone(self, pending: Pending, attempt: Attempt, *, due_at: Moment) -> Unit[None]:
+    def postpone(
+        self,
+        pending: Pending,
+        attempt: Attempt,
+        *,
+        due_at: Moment,
+        failing_since: Moment | None,
+    ) -> Unit[None]:
         """Record the attempt and when the next one is due."""
         ...
 
-    def give_up(self, pending: Pending, attempt: Attempt, *, now: Moment) -> Unit[None]:
-        """Record the last attempt, keep the delivery as dead, and call the next."""
+    def set_aside(
+        self, pending: Pending, attempt: Attempt, *, due_at: Moment, now: Moment
+    ) -> Unit[bool]:
+        """Postpone it out of order: the next of its conversation is due, it waits by itself.
+
+        Returns whether there is a next.
+        """
+        ...
+
+    def give_up(self, pending: Pending, attempt: Attempt, *, now: Moment) -> Unit[bool]:
+        """Record the last attempt, keep the delivery as dead; return as `succeed`."""
+        ...
+
+    def hurry(self, lane: int, *, now: Moment, limit: int) -> Unit[int]:
+        """Let at most `limit` that wait for another try be due now; return how many."""
+        ...
+
+    def take_back(self, lane: int) -> Unit[None]:
+        """Hold all that is pending in a lane which goes nowhere any more."""
         ...

@@ -7,14 +7,14 @@ another. What nobody here knows, and what could not be read, is kept for the ope
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 from typing import Protocol
 
 from jackfield.accounts import Provider
 from jackfield.clock import Moment
-from jackfield.deliveries import Binding, Held, Receiver, bind
+from jackfield.deliveries import Binding, Held, Receiver, bind, lane
 from jackfield.ids import uuid7
 from jackfield.messages import Event, Reading, render
 from jackfield.units import Steps, Unit, unit
@@ -60,13 +60,14 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What became of a webhook, in numbers of its pieces."""
+    """What became of a webhook, in numbers of its pieces; `lanes` have something to do now."""
 
     delivered: int
     held: int
     repeated: int
     unknown: int
     unread: int
+    lanes: frozenset[int] = field(default=frozenset(), compare=False)
 
 
 class Arrivals(Protocol):
@@ -158,13 +159,14 @@ def accept(
     kept = list(_kept(reading, unknown, differing))
     if kept:
         yield from arrivals.keep(kept, provider_app_id=provider_app_id, now=now)
-    held = sum(isinstance(arrival.binding, Held) for arrival in added)
+    bound = [one for one in added if isinstance(one.binding, Binding)]
     return Accepted(
-        delivered=len(added) - held,
-        held=held,
+        delivered=len(bound),
+        held=len(added) - len(bound),
         repeated=len(repeats),
         unknown=len(unknown),
         unread=len(reading.unread),
+        lanes=frozenset(_lane(one) for one in bound),
     )
 
 
@@ -176,6 +178,11 @@ def _is_meant(event: Event, receivers: Mapping[tuple[str, str], Receiver]) -> bo
     """
     receiver = receivers.get((event.provider, event.routing_key))
     return receiver is not None and event.shown_as in {None, receiver.external_id}
+
+
+def _lane(arrival: Arrival) -> int:
+    assert isinstance(arrival.binding, Binding)  # noqa: S101 -- only these have a lane
+    return lane(arrival.receiver.api_key, arrival.binding.application_id)
 
 
 def _arrival(message_id: str, event: Event, receiver: Receiver, person: str) -> Arrival:

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -293,7 +293,7 @@ def webhooks_of(
     doors: Doors,
     *,
     store: Store | None = None,
-    arrived: Callable[[], None] = lambda: None,
+    arrived: Callable[[Collection[int]], None] = lambda _: None,
     webhooks: Mapping[str, Webhook] = WEBHOOKS,
 ) -> Client:
     """Return who calls these webhooks alone, with parts of the test's own."""
@@ -330,7 +330,7 @@ async def test_a_reader_that_breaks_costs_no_message(doors: Doors) -> None:
     body = body_of(entry("1", said("a private word", to="1")))
     woken: list[bool] = []
     caller = webhooks_of(
-        doors, webhooks={"meta": BrokenReader()}, arrived=lambda: woken.append(True)
+        doors, webhooks={"meta": BrokenReader()}, arrived=lambda _: woken.append(True)
     )
 
     with capture_logs() as logged:
@@ -356,7 +356,7 @@ async def test_nothing_is_said_before_it_is_stored_and_nobody_is_woken(
         await doors.provider_app()
         await page(doors, "200000000000001")
         watched = WatchedStore(doors.gateway.store, note)
-        caller = webhooks_of(doors, store=watched, arrived=lambda: order.append("woken"))
+        caller = webhooks_of(doors, store=watched, arrived=lambda _: order.append("woken"))
         body = body_of(entry("200000000000001", said("hello", to="200000000000001")))
 
         sent = replace(caller, asgi=noting(caller.asgi, lambda: order.append("answered")))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatching import LOOPBACK, left_to_do
+from due import due
 from jackfield.clock import Moment, now
 from jackfield.deliveries import Attempt, Outcome
 from jackfield.delivery.sender import Sender, outcome_of, retry_after
@@ -26,7 +27,7 @@ async def attempt_at(world: World, url: str, *, egress: Egress) -> Attempt:
     await world.tenant()
     page = await world.page(application=await world.application(url))
     await world.hear(said("hello", to=page))
-    (item,) = await world.store.read(deliveries.due(now(), 10))
+    (item,) = await due(world.store, now())
     sender = Sender(
         world.store,
         deliveries,
@@ -35,7 +36,9 @@ async def attempt_at(world: World, url: str, *, egress: Egress) -> Attempt:
         clock=now,
         metrics=Metrics(),
     )
-    return await sender.attempt(item)
+    attempt = await sender.attempt(item)
+    assert attempt is not None
+    return attempt
 
 
 async def test_an_address_that_may_not_be_reached_is_said_to_be_that(world: World) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from databases import change as change_past_the_store
 from databases import look
+from due import due as due_in
 from jackfield.accounts import Account
 from jackfield.applications import Application, Description, WebhookVersion, change, remove
 from jackfield.clock import Moment
@@ -63,7 +64,7 @@ async def release(world: World, account: Account) -> int:
 
 
 async def due(world: World) -> list[Pending]:
-    return await world.store.read(deliveries.due(NOW, 100))
+    return await due_in(world.store, NOW)
 
 
 async def releasing(world: World) -> list[int]:
@@ -190,7 +191,9 @@ async def test_an_attempt_in_flight_while_its_application_goes_loses_and_doubles
         await world.store.commit(deliveries.succeed(flying, attempt, now=NOW))
         await world.store.commit(deliveries.succeed(flying, attempt, now=NOW))
     else:
-        await world.store.commit(deliveries.postpone(flying, attempt, due_at=NOW))
+        await world.store.commit(
+            deliveries.postpone(flying, attempt, due_at=NOW, failing_since=None)
+        )
         await world.store.commit(deliveries.give_up(flying, attempt, now=NOW))
 
     left = ["two"] if outcome.is_final else ["one", "two"]
@@ -298,7 +301,7 @@ async def test_another_url_is_where_pending_messages_go(world: World, database_u
 
     await put(world, application, inbound_url="https://new.example/in")
 
-    outgoing = await world.store.read(deliveries.outgoing((await due(world))[0].subject))
+    outgoing = await world.store.read(deliveries.outgoing((await due(world))[0]))
     assert outgoing is not None
     assert outgoing.url == "https://new.example/in"
     assert await owed(database_url) == [("one", application.id)]

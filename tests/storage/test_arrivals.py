@@ -26,7 +26,7 @@ URL = "https://desk.example/in"
 
 def accepted(**numbers: int) -> Accepted:
     nothing = Accepted(delivered=0, held=0, repeated=0, unknown=0, unread=0)
-    return replace(nothing, **numbers)
+    return replace(nothing, **numbers)  # type: ignore[arg-type] # only of numbers
 
 
 async def count(database_url: str, table: str) -> int:
@@ -55,6 +55,7 @@ async def test_a_message_becomes_one_message_one_delivery_and_one_thing_to_do(
     result = await world.hear(event, at=NOW)
 
     assert result == accepted(delivered=1)
+    assert await look(database_url, "SELECT lane FROM pending") == [(n,) for n in result.lanes]
     (message,) = await look(
         database_url,
         "SELECT id, direction, api_key, account_id, address, received_at FROM messages",

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from databases import change, look
+from due import due
 from jackfield.accounts import Account
 from jackfield.clock import Moment, after
-from jackfield.deliveries import Attempt, Outcome, Pending
+from jackfield.deliveries import Attempt, Outcome, Pending, lane
 from jackfield.storage import deliveries
 from jackfield.units import Store
 from world import World, said
@@ -36,7 +37,7 @@ class Desk:
         await self.world.hear(*[said("hello", to=self.page, by=who) for who in people], at=at)
 
     async def due(self, now: Moment = NOW, limit: int = 100) -> list[Pending]:
-        return await self.store.read(deliveries.due(now, limit))
+        return await due(self.store, now, limit=limit)
 
 
 @pytest.fixture
@@ -86,24 +87,79 @@ async def test_only_the_first_of_a_conversation_is_its_head(desk: Desk) -> None:
     assert len({item.conversation for item in found}) == 2
 
 
-async def test_the_next_due_time_is_that_of_the_longest_due(desk: Desk) -> None:
-    nothing = await desk.store.read(deliveries.longest_due_at())
+async def test_a_lane_says_when_the_first_of_it_is_due(desk: Desk) -> None:
+    nothing = await desk.store.read(deliveries.lanes())
     await desk.hear("1", at=LATER)
     await desk.hear("2", at=NOW)
 
-    found = await desk.store.read(deliveries.longest_due_at())
+    found = await desk.store.read(deliveries.lanes())
 
-    assert (nothing, found) == (None, NOW)
+    assert nothing == {}
+    assert list(found.values()) == [NOW]
 
 
-async def test_what_is_due_already_is_not_what_is_due_next(desk: Desk) -> None:
+async def test_every_lane_is_found_whether_its_work_was_tried_or_not(
+    desk: Desk, database_url: str
+) -> None:
+    other = await desk.world.application("https://other.example/in")
+    heard_there = await desk.world.page("2002", application=other)
+    await desk.world.hear(said("hello", to=heard_there), at=LATER)
     await desk.hear("1", at=NOW)
-    nothing = await desk.store.read(deliveries.next_due_after(NOW))
-    await desk.hear("2", at=LATER)
+    await change(database_url, f"UPDATE pending SET tries = 1 WHERE due_at = {NOW}")  # noqa: S608 -- our own
 
-    found = await desk.store.read(deliveries.next_due_after(NOW))
+    found = await desk.store.read(deliveries.lanes())
 
-    assert (nothing, found) == (None, LATER)
+    assert sorted(found.values()) == [NOW, LATER]
+    assert lane("acme0001", other.id) in found
+
+
+async def test_both_queues_of_a_lane_have_a_window_of_their_own(
+    desk: Desk, database_url: str
+) -> None:
+    await desk.hear(*map(str, range(6)))
+    await change(database_url, "UPDATE pending SET tries = 1 WHERE number % 2 = 0")
+
+    found = await desk.due(limit=2)
+
+    assert sorted(item.tries for item in found) == [0, 0, 1, 1]
+
+
+async def test_what_waits_for_another_try_can_be_hurried_in_slices(desk: Desk) -> None:
+    await desk.hear("1", "2", "3")
+    for item in await desk.due():
+        failed = attempt(1, Outcome.FAILED)
+        await desk.store.commit(deliveries.postpone(item, failed, due_at=LATER, failing_since=NOW))
+    (number,) = await desk.store.read(deliveries.lanes())
+
+    counts = [
+        await desk.store.commit(deliveries.hurry(number, now=NOW, limit=2)) for _ in range(3)
+    ]
+
+    assert counts == [2, 1, 0]
+    assert [(item.tries, item.failing_since) for item in await desk.due()] == [(1, None)] * 3
+
+
+async def test_who_is_set_aside_waits_alone_and_the_next_goes(
+    desk: Desk, database_url: str
+) -> None:
+    await desk.hear("1", "1", "1")
+    head, second, third = await desk.due()
+    await desk.store.commit(deliveries.wait_behind(second))
+    await desk.store.commit(deliveries.wait_behind(third))
+
+    failed = attempt(1, Outcome.FAILED)
+    aside = deliveries.set_aside(head, failed, due_at=LATER, now=NOW)
+    has_next = await desk.store.commit(aside)
+    repeated = await desk.store.commit(aside)
+    found = await desk.due(LATER)
+
+    assert (has_next, repeated) == (True, False)
+    assert [(item.number, item.is_head) for item in found] == [
+        (second.number, True),
+        (head.number, True),
+    ]
+    set_aside = await look(database_url, "SELECT id FROM deliveries WHERE aside_at IS NOT NULL")
+    assert set_aside == [(head.subject,)]
 
 
 async def test_who_waits_behind_is_not_due_until_it_is_called(
@@ -144,7 +200,7 @@ async def test_who_became_the_head_meanwhile_waits_behind_nobody(
 
     await desk.store.commit(deliveries.wait_behind(second))
 
-    assert await pending(database_url) == [(second.number, NOW, 0)]
+    assert await pending(database_url) == [(second.number, LATER, 0)]
 
 
 async def test_a_success_is_recorded_and_ends_the_delivery(desk: Desk, database_url: str) -> None:
@@ -162,7 +218,7 @@ async def test_a_success_is_recorded_and_ends_the_delivery(desk: Desk, database_
         "SELECT delivery_id, tried, started_at, milliseconds, outcome, status, detail "
         "FROM attempts",
     ) == [(item.subject, 3, NOW, 20, "delivered", 200, "the answer's words")]
-    assert await desk.store.read(deliveries.outgoing(item.subject)) is None
+    assert await desk.store.read(deliveries.outgoing(item)) is None
 
 
 async def test_an_end_is_recorded_once_however_often_it_is_told(
@@ -176,7 +232,9 @@ async def test_an_end_is_recorded_once_however_often_it_is_told(
 
     await desk.store.commit(deliveries.succeed(head, attempt(), now=LATER))
     await desk.store.commit(deliveries.give_up(head, attempt(), now=LATER))
-    await desk.store.commit(deliveries.postpone(head, attempt(2), due_at=LATER))
+    await desk.store.commit(
+        deliveries.postpone(head, attempt(2), due_at=LATER, failing_since=None)
+    )
 
     assert await look(
         database_url, "SELECT state, finished_at FROM deliveries ORDER BY number"
@@ -192,7 +250,9 @@ async def test_calling_the_next_disturbs_none_that_has_a_time_of_its_own(
     head, second = await desk.due()
     much_later = after(NOW, timedelta(hours=1))
     await desk.store.commit(
-        deliveries.postpone(second, attempt(1, Outcome.FAILED), due_at=much_later),
+        deliveries.postpone(
+            second, attempt(1, Outcome.FAILED), due_at=much_later, failing_since=None
+        ),
     )
 
     await desk.store.commit(deliveries.succeed(head, attempt(), now=LATER))
@@ -207,7 +267,9 @@ async def test_a_postponed_delivery_is_due_again_later_and_remembers_its_tries(
     head, second = await desk.due()
     await desk.store.commit(deliveries.wait_behind(second))
 
-    await desk.store.commit(deliveries.postpone(head, attempt(1, Outcome.FAILED), due_at=LATER))
+    await desk.store.commit(
+        deliveries.postpone(head, attempt(1, Outcome.FAILED), due_at=LATER, failing_since=None)
+    )
 
     assert await desk.due(NOW) == []
     (again,) = await desk.due(LATER)
@@ -219,10 +281,12 @@ async def test_the_same_attempt_postpones_once(desk: Desk, database_url: str) ->
     await desk.hear("1")
     (item,) = await desk.due()
     failed = attempt(1, Outcome.TIMED_OUT)
-    await desk.store.commit(deliveries.postpone(item, failed, due_at=LATER))
+    await desk.store.commit(deliveries.postpone(item, failed, due_at=LATER, failing_since=None))
 
     await desk.store.commit(
-        deliveries.postpone(item, failed, due_at=after(LATER, timedelta(seconds=5))),
+        deliveries.postpone(
+            item, failed, due_at=after(LATER, timedelta(seconds=5)), failing_since=None
+        ),
     )
 
     assert await pending(database_url) == [(item.number, LATER, 1)]
@@ -264,7 +328,7 @@ async def test_what_goes_out_goes_to_its_application_signed_with_the_newest_secr
     (item,) = await desk.due()
     ((body,),) = await look(database_url, "SELECT body FROM deliveries")
 
-    sent = await desk.store.read(deliveries.outgoing(item.subject))
+    sent = await desk.store.read(deliveries.outgoing(item))
 
     assert sent is not None
     assert (sent.url, sent.body, sent.api_key) == (URL, bytes(body), "acme0001")
@@ -278,7 +342,7 @@ async def test_what_is_bound_to_no_application_goes_to_the_tenant_s_own_url(worl
     await desk.hear("1")
     (item,) = await desk.due()
 
-    sent = await desk.store.read(deliveries.outgoing(item.subject))
+    sent = await desk.store.read(deliveries.outgoing(item))
 
     assert sent is not None
     assert (sent.url, sent.application_id) == ("https://acme.example/in", None)
@@ -293,7 +357,7 @@ async def test_what_is_bound_to_an_application_never_falls_back_to_the_tenant_s_
     (item,) = await desk.due()
     await change(database_url, "UPDATE applications SET inbound_url = NULL")
 
-    sent = await desk.store.read(deliveries.outgoing(item.subject))
+    sent = await desk.store.read(deliveries.outgoing(item))
 
     assert sent is not None
     assert sent.url is None

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from databases import change, look
+from due import due
 from jackfield import links
 from jackfield.accounts import Account, Provider
 from jackfield.clock import Moment
@@ -62,14 +63,14 @@ async def test_what_is_held_or_pending_for_a_deleted_account_is_dead(
         (other.id, "pending", None, None),
         (other.id, "pending", None, None),
     ]
-    assert len(await world.store.read(deliveries.due(NOW, 10))) == 2
+    assert len(await due(world.store, NOW)) == 2
 
 
 async def test_what_was_delivered_stays_delivered(world: World, database_url: str) -> None:
     await world.tenant()
     page = await world.page(application=await world.application(URL))
     await world.hear(said("one", to=page), at=THEN)
-    (item,) = await world.store.read(deliveries.due(NOW, 10))
+    (item,) = await due(world.store, NOW)
     attempt = Attempt(1, THEN, 5, Outcome.DELIVERED, status=200)
     await world.store.commit(deliveries.succeed(item, attempt, now=THEN))
 
@@ -84,11 +85,11 @@ async def test_an_attempt_that_was_under_way_changes_nothing_afterwards(
     await world.tenant()
     page = await world.page(application=await world.application(URL))
     await world.hear(said("one", to=page), at=THEN)
-    (item,) = await world.store.read(deliveries.due(NOW, 10))
+    (item,) = await due(world.store, NOW)
 
     await delete(world, page)
     attempt = Attempt(1, THEN, 5, Outcome.FAILED, status=500)
-    await world.store.commit(deliveries.postpone(item, attempt, due_at=NOW))
+    await world.store.commit(deliveries.postpone(item, attempt, due_at=NOW, failing_since=None))
 
     assert await states(database_url) == [(page.id, "dead", None, NOW)]
     assert await look(database_url, "SELECT number FROM pending") == []
@@ -124,7 +125,7 @@ async def test_who_waits_behind_a_number_that_is_shared_is_called(
     await world.hear(said("one", to=page), at=THEN)
     await world.hear(said("two", to=other), at=THEN)
     await change(database_url, "UPDATE pending SET conversation = 7")
-    _, second = await world.store.read(deliveries.due(NOW, 10))
+    _, second = await due(world.store, NOW)
     await world.store.commit(deliveries.wait_behind(replace(second, conversation=7)))
 
     await delete(world, page)

@@ -67,12 +67,13 @@ class Operations:
         """Return why the store cannot be used, or None after noting how long work has waited."""
         try:
             async with asyncio.timeout(self._patience.total_seconds()):
-                due_at = await self._store.read(self._deliveries.longest_due_at())
+                lanes = await self._store.read(self._deliveries.lanes())
         except Unavailable as error:
             return error.detail
         except TimeoutError:
             return "The store did not answer in time."
-        overdue = 0 if due_at is None else max(0, self._clock() - due_at)
+        now = self._clock()
+        overdue = max(0, now - min(lanes.values(), default=now))
         self._metrics.set_oldest_pending_ages({Waiting.READY: overdue / SECOND})
         return None
 

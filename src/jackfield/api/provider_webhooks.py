@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import chain
 from typing import Final
 
@@ -44,10 +44,10 @@ class ProviderWebhooks:
         keyring: Keyring,
         clock: Clock,
         metrics: Metrics,
-        arrived: Callable[[], None],
+        arrived: Callable[[Collection[int]], None],
         webhooks: Mapping[str, Webhook] = WEBHOOKS,
     ) -> None:
-        """Take `arrived`, to be called when something is due; `webhooks` by KIND are a door."""
+        """Take `arrived`, which is told in which lanes something is due; `webhooks` are a door."""
         self._store = store
         self._provider_apps = provider_apps
         self._arrivals = arrivals
@@ -88,7 +88,7 @@ class ProviderWebhooks:
             reach(Crashpoint.ANSWERED)
         finally:
             if accepted.delivered:
-                self._arrived()
+                self._arrived(accepted.lanes)
         self._metrics.ingest_ack_seconds.observe(time.perf_counter() - began)
         self._count(reading, accepted, kind=app.kind)
 

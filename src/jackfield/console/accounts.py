@@ -35,7 +35,7 @@ async def link_account(gateway: Gateway, order: LinkAccount) -> AccountLinked:
     """
     work = _link(order, accounts=gateway.accounts, applications=gateway.applications)
     account, waiting = await gateway.store.commit(work)
-    gateway.releaser.wake()
+    gateway.released()
     log.info("account.linked", provider=order.provider, account=account.id)
     return AccountLinked(
         provider=account.provider,

@@ -70,7 +70,7 @@ async def delete_application(gateway: Gateway, order: DeleteApplication) -> Appl
     """
     work = _delete(order.id, applications=gateway.applications)
     application, accounts = await gateway.store.commit(alone(work))
-    gateway.releaser.wake()
+    gateway.released()
     log.info("application.deleted", application=order.id, accounts=accounts)
     return ApplicationDeleted(
         id=application.id,

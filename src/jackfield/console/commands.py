@@ -172,7 +172,7 @@ async def vouch_account(gateway: Gateway, order: VouchAccount) -> AccountVouched
     """
     work = _vouch(order.provider, order.external_id, accounts=gateway.accounts)
     account = await gateway.store.commit(work)
-    gateway.releaser.wake()
+    gateway.released()
     log.info("account.vouched", provider=order.provider, account=account.id)
     return AccountVouched(
         provider=account.provider,

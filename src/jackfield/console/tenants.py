@@ -83,7 +83,7 @@ async def set_tenant(gateway: Gateway, order: SetTenant) -> TenantChanged:
         raise invalid("name", "nothing to change: give a name, an inbound URL or a status URL")
     work = _change(order, tenants=gateway.tenants)
     tenant, releasing = await gateway.store.commit(work)
-    gateway.releaser.wake()
+    gateway.released()
     log.info("tenant.changed", tenant=order.api_key, releasing=releasing)
     return TenantChanged(**_members(tenant), releasing=releasing)
 
@@ -103,7 +103,7 @@ async def enable_tenant(gateway: Gateway, order: ShowTenant) -> TenantChanged:
     """Let a tenant in again; what was held meanwhile goes out. Raises NotFound."""
     work = _disable(order.api_key, since=None, tenants=gateway.tenants)
     tenant, releasing = await gateway.store.commit(work)
-    gateway.releaser.wake()
+    gateway.released()
     log.info("tenant.enabled", tenant=order.api_key, releasing=releasing)
     return TenantChanged(**_members(tenant), releasing=releasing)
 

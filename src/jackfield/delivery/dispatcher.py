@@ -1,31 +1,37 @@
-"""Takes what is due, keeps each conversation in order, and records how every attempt ended.
+"""Takes what is due, fair to all, keeps each conversation in order, and records how it ended.
 
 What is in flight is known in memory only: there is no claim to write, because one process owns
 what it dispatches. What has to survive that process is in the database: a row in `pending`
-until its end is recorded, and the time of its next attempt.
+until its end is recorded, the time of its next attempt, and how each URL is doing.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import timedelta
 
 import structlog
 
-from jackfield.clock import Clock, Moment
+from jackfield.clock import Clock
 from jackfield.crashpoints import Crashpoint, reach
-from jackfield.deliveries import SPREAD, Attempt, Deliveries, Outcome, Pending, retry_at
+from jackfield.deliveries import Attempt, Outcome, Pending
+from jackfield.delivery.gates import Gate
+from jackfield.delivery.lanes import Lanes, Start
+from jackfield.delivery.recording import Recorder
+from jackfield.delivery.supply import Supply
 from jackfield.metrics import Metrics
 from jackfield.problems import Unavailable
-from jackfield.units import Store, Unit
+from jackfield.units import Result, Store, Unit
 
 log = structlog.get_logger()
 
-AttemptOne = Callable[[Pending], Awaitable[Attempt]]
-"""Tries one pending thing once and says how it ended; it raises nothing a stranger can cause."""
+AttemptOne = Callable[[Pending], Awaitable[Attempt | None]]
+"""Tries one pending thing once and says how it ended, or None when it is no longer to be done.
+
+It raises nothing a stranger can cause.
+"""
 
 LONGEST_NAP = timedelta(seconds=5)
 """Another process may have stored something due, so nobody sleeps longer than this."""
@@ -35,12 +41,13 @@ _GRACE = timedelta(seconds=30)
 
 
 class Dispatcher:
-    """Dispatches every shard, `in_flight` attempts at once, one for each conversation."""
+    """Dispatches every shard: many attempts at once, one for each conversation."""
 
     def __init__(
         self,
         store: Store,
-        deliveries: Deliveries,
+        supply: Supply,
+        recorder: Recorder,
         *,
         attempt_by_kind: Mapping[str, AttemptOne],
         in_flight: int,
@@ -48,34 +55,47 @@ class Dispatcher:
         metrics: Metrics,
     ) -> None:
         self._store = store
-        self._deliveries = deliveries
+        self._supply = supply
+        self._recorder = recorder
         self._attempt_by_kind = attempt_by_kind
-        self._limit = in_flight
         self._clock = clock
         self._metrics = metrics
+        self._slots = in_flight
+        self._lanes = Lanes(in_flight)
         self._news = asyncio.Event()
-        self._busy: dict[int, asyncio.Task[None]] = {}
-        self._ended: set[int] = set()  # since the last look at what is due began
+        self._busy: dict[int, asyncio.Task[None]] = {}  # by conversation
         self._running: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to dispatch, first what an earlier process left."""
+        self._lanes = Lanes(self._slots)
+        self._supply.forget()
         self._running = asyncio.create_task(self._run(), name="dispatcher")
 
     def wake(self) -> None:
-        """Say that something may be due."""
+        """Say that something may be due, or that where things go or may go has changed."""
+        self._supply.restock()
         self._news.set()
+
+    def arrived(self, lanes: Collection[int]) -> None:
+        """Say that something is due in these lanes; unless it dispatches, nothing happens."""
+        if self._running is not None:
+            for number in lanes:
+                self._lanes.heard(number)
+            self._news.set()
 
     async def stop(self) -> None:
         """Take nothing more, and wait (at most 30 s) for what is in flight."""
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
+            self._running = None
         reach(Crashpoint.DRAINING)
         if self._busy:
             _, late = await asyncio.wait(self._busy.values(), timeout=_GRACE.total_seconds())
             for task in late:
                 task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _run(self) -> None:
         while True:
@@ -89,68 +109,59 @@ class Dispatcher:
                 # A bug met by one look must not end all deliveries.
                 log.exception("dispatcher.broke")
                 nap = _AFTER_TROUBLE
-            if nap:
-                await self._sleep(nap)
+            await (self._sleep(nap) if nap else asyncio.sleep(0))
 
     async def _take(self) -> timedelta:
         """Start what is due and may start; return how long nothing more will be."""
-        room = self._limit - len(self._busy)
-        if room <= 0:
-            return LONGEST_NAP  # an end wakes us
+        await self._supply.bring(self._lanes, busy=self._busy)
         now = self._clock()
-        self._ended.clear()
-        # What is in flight is still due, so it comes again and takes its share of the window.
-        window = self._limit + room
-        items = await self._store.read(self._deliveries.due(now, window))
-        started = 0
-        behind: list[Pending] = []
-        for item in items:
-            if item.number in self._ended or item.conversation in self._busy:
-                behind += [item] if len(items) == window and not item.is_head else []
-            elif not item.is_head:
-                behind.append(item)
-            elif started < room:
-                self._start(item)
-                started += 1
-        if behind:
-            await asyncio.gather(*[self._commit(self._deliveries.wait_behind(i)) for i in behind])
+        while (start := self._lanes.next(now)) is not None:
+            self._start(start)
+        wakes_at = self._lanes.wakes_at(now)
+        if self._lanes.dry():
             return timedelta(0)
-        return timedelta(0) if started == room else await self._until_next(now)
-
-    async def _until_next(self, now: Moment) -> timedelta:
-        """Return how long until time alone makes something due; an end or news comes by itself."""
-        due_at = await self._store.read(self._deliveries.next_due_after(now))
-        if due_at is None:
+        if wakes_at is None:
             return LONGEST_NAP
-        return min(timedelta(milliseconds=due_at - now), LONGEST_NAP)
+        return min(timedelta(milliseconds=wakes_at - now), LONGEST_NAP)
 
     async def _sleep(self, nap: timedelta) -> None:
         with suppress(TimeoutError):  # nothing new: look whether time made something due
             async with asyncio.timeout(nap.total_seconds()):
                 await self._news.wait()
 
-    def _start(self, item: Pending) -> None:
-        task = asyncio.create_task(self._carry_out(item))
-        self._busy[item.conversation] = task
+    def _start(self, start: Start) -> None:
+        if start.item.conversation in self._busy:
+            # Its row was renewed behind our back; it is looked up again when the other has ended.
+            start.gate.abandon()
+            self._lanes.ended(start)
+            return
+        task = asyncio.create_task(self._carry_out(start))
+        self._busy[start.item.conversation] = task
         self._metrics.in_flight.set(len(self._busy))
 
-    async def _carry_out(self, item: Pending) -> None:
+    async def _carry_out(self, start: Start) -> None:
         reach(Crashpoint.PICKED_NOT_CONNECTED)
+        item = start.item
         try:
             attempt = await self._attempt(item)
-            reach(Crashpoint.RESPONSE_NOT_RECORDED)
-            await self._commit(self._recorded(item, attempt))
+            if attempt is None:
+                start.gate.abandon()
+            else:
+                reach(Crashpoint.RESPONSE_NOT_RECORDED)
+                await self._record(start, attempt)
         except Exception:
             # It stays due. Its conversation waits a moment, so that it is not sent without end.
             log.exception("dispatcher.outcome_not_recorded", subject=item.subject)
             await asyncio.sleep(_AFTER_TROUBLE.total_seconds())
+            self._lanes.heard(item.lane)
         finally:
-            self._ended.add(item.number)
+            self._supply.ended(item)
             del self._busy[item.conversation]
+            self._lanes.ended(start)
             self._metrics.in_flight.set(len(self._busy))
             self._news.set()
 
-    async def _attempt(self, item: Pending) -> Attempt:
+    async def _attempt(self, item: Pending) -> Attempt | None:
         started_at = self._clock()
         try:
             return await self._attempt_by_kind[item.kind](item)
@@ -165,9 +176,39 @@ class Dispatcher:
                 detail="an error inside the gateway; its log says which",
             )
 
-    def _recorded(self, item: Pending, attempt: Attempt) -> Unit[None]:
-        now = self._clock()
+    async def _record(self, start: Start, attempt: Attempt) -> None:
+        """Record how an attempt ended, and let go what may go because of that."""
+        item, now = start.item, self._clock()
         self._metrics.attempted(attempt.outcome)
+        start.lane.learn(attempt.milliseconds)
+        self._say(item, attempt)
+        if attempt.outcome is Outcome.NOWHERE:
+            start.gate.abandon()
+            await self._commit(self._supply.taken_back(item.lane))
+            return
+        gate = self._gate_used(start, attempt)
+        was_sound = gate.destination.is_sound
+        has_next = await self._commit(self._recorder.recorded(item, attempt, gate, now=now))
+        if has_next:
+            self._lanes.heard(item.lane)
+        if not attempt.outcome.is_final:
+            reach(Crashpoint.FAILED_NOT_SCHEDULED)
+            self._lanes.heard(item.lane)
+        if gate.destination.is_sound and not was_sound:
+            await self._supply.let_all_go(self._lanes, gate)
+
+    def _gate_used(self, start: Start, attempt: Attempt) -> Gate:
+        """Return the gate of the URL that was called, which may have changed meanwhile."""
+        if attempt.url is None or attempt.url == start.gate.url:
+            return start.gate
+        start.gate.abandon()
+        gate = self._supply.gate(start.gate.api_key, attempt.url)
+        gate.begin()
+        self._lanes.move(start.lane, gate)
+        return gate
+
+    @staticmethod
+    def _say(item: Pending, attempt: Attempt) -> None:
         # What goes well is counted; only what does not is worth a line of everybody's log.
         say = log.debug if attempt.outcome.is_final else log.info
         say(
@@ -177,15 +218,8 @@ class Dispatcher:
             status=attempt.status,
             attempt=attempt.tried,
         )
-        if attempt.outcome.is_final:
-            return self._deliveries.succeed(item, attempt, now=now)
-        spread = random.uniform(0, SPREAD)  # noqa: S311 -- spreads a crowd, keeps no secret
-        due_at = retry_at(attempt, since=item.since, now=now, spread=spread)
-        if due_at is None:
-            return self._deliveries.give_up(item, attempt, now=now)
-        return self._deliveries.postpone(item, attempt, due_at=due_at)
 
-    async def _commit(self, work: Unit[None]) -> None:
+    async def _commit(self, work: Unit[Result]) -> Result:
         """Commit, however often it takes: what was sent must not be sent again for that."""
         while True:
             try:

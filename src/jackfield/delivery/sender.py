@@ -50,11 +50,16 @@ class Sender:
         self._clock = clock
         self._metrics = metrics
 
-    async def attempt(self, item: Pending) -> Attempt:
-        """Send the delivery once, to where its application lives now, with the bytes it has."""
-        outgoing = await self._store.read(self._deliveries.outgoing(item.subject))
+    async def attempt(self, item: Pending) -> Attempt | None:
+        """Send the delivery once, to where its application lives now, with the bytes it has.
+
+        Returns None when it is no longer to be done: its account was deleted, say.
+        """
+        outgoing = await self._store.read(self._deliveries.outgoing(item))
         started_at = self._clock()
-        if outgoing is None or outgoing.url is None:
+        if outgoing is None:
+            return None
+        if outgoing.url is None:
             detail = "the application it was bound to has no inbound URL any more"
             return Attempt(item.tries + 1, started_at, 0, Outcome.NOWHERE, detail=detail)
         answer = await self._egress.post(
@@ -65,7 +70,9 @@ class Sender:
             total_timeout=TOTAL_TIMEOUT,
         )
         ended_at = self._clock()
-        attempt = _attempt(answer, item=item, started_at=started_at, ended_at=ended_at)
+        attempt = _attempt(
+            answer, item=item, url=outgoing.url, started_at=started_at, ended_at=ended_at
+        )
         if attempt.outcome is Outcome.DELIVERED:
             waited = (ended_at - outgoing.accepted_at) / SECOND
             self._metrics.deliver_seconds.observe(max(waited, 0))
@@ -93,13 +100,14 @@ def _attempt(
     answer: Reply | Unreached,
     *,
     item: Pending,
+    url: str,
     started_at: Moment,
     ended_at: Moment,
 ) -> Attempt:
     tried, milliseconds = item.tries + 1, max(ended_at - started_at, 0)
     if isinstance(answer, Unreached):
         outcome = _UNREACHED.get(answer.failure, Outcome.UNREACHABLE)
-        return Attempt(tried, started_at, milliseconds, outcome, detail=answer.detail)
+        return Attempt(tried, started_at, milliseconds, outcome, detail=answer.detail, url=url)
     return Attempt(
         tried,
         started_at,
@@ -107,6 +115,7 @@ def _attempt(
         outcome_of(answer.status),
         status=answer.status,
         retry_after=retry_after(answer.headers.get("retry-after"), now=ended_at),
+        url=url,
     )
 
 

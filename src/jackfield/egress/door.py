@@ -39,7 +39,6 @@ BODY_LIMIT = 16 * 1024
 HEADERS_LIMIT = 32 * 1024
 HEADER_COUNT_LIMIT = 100
 PIECE = 256 * 1024
-CONNECTIONS_TO_ONE_HOST = 64
 
 # Many servers hang up on an idle connection after 5 s. Leaving first means that a request
 # seldom meets a connection that is just being closed.
@@ -170,7 +169,6 @@ class Egress:
     def _open(self) -> ClientSession:
         connector = TCPConnector(
             limit=self._connections,
-            limit_per_host=min(self._connections, CONNECTIONS_TO_ONE_HOST),
             keepalive_timeout=IDLE.total_seconds(),
             resolver=self._names,
             socket_factory=self._socket,

@@ -47,6 +47,9 @@ class Settings:
     hold_retention: timedelta
     egress_allow: tuple[Network, ...]
     in_flight: int
+    url_concurrency: int
+    url_rate: int
+    order_hold: timedelta
     pool: int
     log_level: LogLevel
     log_format: LogFormat

@@ -199,6 +199,28 @@ SETTINGS = (
         default="256",
     ),
     Setting(
+        name="url_concurrency",
+        does="How many of them may go to one URL of one tenant at the same time.",
+        takes="a whole number from 1 to 4096",
+        read=values.whole_number(1, 4_096),
+        default="64",
+    ),
+    Setting(
+        name="url_rate",
+        does="How many deliveries one URL of one tenant gets in a second, at most.",
+        takes="a whole number from 1 to 100000",
+        read=values.whole_number(1, 100_000),
+        default="1000",
+    ),
+    Setting(
+        name="order_hold",
+        does="How long a conversation waits for one message that its URL refuses, taking others.",
+        takes="a time such as `30s`, `15m`, `12h`, `7d`, at most ten years",
+        read=values.duration,
+        default="15m",
+        show=values.duration_in_words,
+    ),
+    Setting(
         name="pool",
         does="Connections for reading, on PostgreSQL.",
         takes="a whole number from 1 to 64",

@@ -8,10 +8,10 @@ from jackfield.applications import Application, ApplicationPage, WebhookVersion
 from jackfield.storage import totals
 from jackfield.storage.dialects import Prepared, insert
 from jackfield.storage.tables import applications
-from jackfield.storage.unbinding import release, unbind
+from jackfield.storage.unbinding import hold, release, unbind
 from jackfield.units import Row, Steps, unit
 
-__all__ = ["add", "find", "find_to_change", "page", "put", "release", "remove", "unbind"]
+__all__ = ["add", "find", "find_to_change", "hold", "page", "put", "release", "remove", "unbind"]
 
 _COLUMNS = (
     applications.c.id,

@@ -2,48 +2,33 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Integer, bindparam, case, delete, exists, func, select, update
+from sqlalchemy import bindparam, delete, exists, func, or_, select, update
 
 from jackfield.clock import Moment
-from jackfield.deliveries import Attempt, Outgoing, Pending
+from jackfield.crashpoints import Crashpoint, reach
+from jackfield.deliveries import Attempt, Outgoing, Pending, conversation_aside
 from jackfield.storage import tenants as tenants_table
 from jackfield.storage.dialects import Prepared, insert
+from jackfield.storage.lanes import URL, due, hurry, lanes, target
 from jackfield.storage.tables import applications, attempts, deliveries, pending, tenants
+from jackfield.storage.unbinding import take_back
 from jackfield.units import Statement, Steps, unit
 
+__all__ = [
+    "due",
+    "give_up",
+    "hurry",
+    "lanes",
+    "outgoing",
+    "postpone",
+    "set_aside",
+    "succeed",
+    "take_back",
+    "target",
+    "wait_behind",
+]
+
 _earlier = pending.alias("earlier")
-
-# A plain range read: no claim is written, since one process owns what it reads.
-_DUE = Prepared(
-    select(
-        pending.c.number,
-        pending.c.kind,
-        pending.c.subject,
-        pending.c.conversation,
-        pending.c.since,
-        pending.c.tries,
-        select(func.min(_earlier.c.number))
-        .where(_earlier.c.conversation == pending.c.conversation)
-        .scalar_subquery(),
-    )
-    .where(pending.c.due_at <= bindparam("now"))
-    .order_by(pending.c.due_at, pending.c.number)
-    .limit(bindparam("limit", type_=Integer)),
-)
-
-_LONGEST_DUE_AT = Prepared(
-    select(pending.c.due_at)
-    .where(pending.c.due_at.is_not(None))
-    .order_by(pending.c.due_at)
-    .limit(1),
-)
-
-_NEXT_DUE_AFTER = Prepared(
-    select(pending.c.due_at)
-    .where(pending.c.due_at > bindparam("now"))
-    .order_by(pending.c.due_at)
-    .limit(1),
-)
 
 _WAIT_BEHIND = Prepared(
     update(pending)
@@ -97,63 +82,61 @@ _CALL_NEXT = Prepared(
         == select(func.min(_earlier.c.number))
         .where(_earlier.c.conversation == bindparam("of_conversation"))
         .scalar_subquery(),
-        pending.c.due_at.is_(None),
+        or_(pending.c.due_at.is_(None), pending.c.due_at <= bindparam("now")),
     )
-    .values(due_at=bindparam("now")),
+    .values(due_at=bindparam("now"))
+    .returning(pending.c.number),
 )
 
 _POSTPONE = Prepared(
     update(pending)
     .where(pending.c.number == bindparam("this"), pending.c.tries < bindparam("tried"))
-    .values(due_at=bindparam("new_due_at"), tries=bindparam("tried"))
+    .values(
+        due_at=bindparam("new_due_at"),
+        tries=bindparam("tried"),
+        failing_since=bindparam("new_failing_since"),
+    )
     .returning(pending.c.number),
+)
+
+# It is a conversation of its own from now on, so that nobody waits behind it.
+_SET_ASIDE = Prepared(
+    update(pending)
+    .where(pending.c.number == bindparam("this"), pending.c.tries < bindparam("tried"))
+    .values(
+        due_at=bindparam("new_due_at"),
+        tries=bindparam("tried"),
+        conversation=bindparam("own_conversation"),
+    )
+    .returning(pending.c.number),
+)
+
+_ASIDE = Prepared(
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("delivery_id"), deliveries.c.aside_at.is_(None))
+    .values(aside_at=bindparam("now")),
 )
 
 _OUTGOING = Prepared(
     select(
-        case(
-            (deliveries.c.application_id.is_(None), tenants.c.inbound_url),
-            else_=applications.c.inbound_url,
-        ),
+        URL,
         deliveries.c.body,
         deliveries.c.api_key,
         deliveries.c.application_id,
         deliveries.c.accepted_at,
     )
+    .select_from(pending)
+    .join(deliveries, deliveries.c.id == pending.c.subject)
     .join(tenants, tenants.c.api_key == deliveries.c.api_key)
     .outerjoin(applications, applications.c.id == deliveries.c.application_id)
-    .where(deliveries.c.id == bindparam("delivery_id"), deliveries.c.state == "pending"),
+    .where(pending.c.number == bindparam("this"), deliveries.c.state == "pending"),
 )
 
 
 @unit
-def due(now: Moment, limit: int) -> Steps[list[Pending]]:
-    """See `Deliveries.due`."""
-    rows = yield _DUE(now=now, limit=limit)
-    return [
-        Pending(number, kind, subject, conversation, since, tries, is_head=number == head)
-        for number, kind, subject, conversation, since, tries, head in rows
-    ]
-
-
-@unit
-def longest_due_at() -> Steps[Moment | None]:
-    """See `Deliveries.longest_due_at`."""
-    rows = yield _LONGEST_DUE_AT()
-    return rows[0][0] if rows else None
-
-
-@unit
-def next_due_after(now: Moment) -> Steps[Moment | None]:
-    """See `Deliveries.next_due_after`."""
-    rows = yield _NEXT_DUE_AFTER(now=now)
-    return rows[0][0] if rows else None
-
-
-@unit
-def outgoing(delivery_id: str) -> Steps[Outgoing | None]:
+def outgoing(item: Pending) -> Steps[Outgoing | None]:
     """See `Deliveries.outgoing`."""
-    rows = yield _OUTGOING(delivery_id=delivery_id)
+    rows = yield _OUTGOING(this=item.number)
     for url, body, api_key, application_id, accepted_at in rows:
         secrets = yield from tenants_table.signature_secrets_of(api_key)
         return Outgoing(url, body, api_key, application_id, secrets, accepted_at)
@@ -167,38 +150,70 @@ def wait_behind(item: Pending) -> Steps[None]:
 
 
 @unit
-def succeed(item: Pending, attempt: Attempt, *, now: Moment) -> Steps[None]:
+def succeed(item: Pending, attempt: Attempt, *, now: Moment) -> Steps[bool]:
     """See `Deliveries.succeed`."""
-    is_recorded = yield from _finish(item, attempt, state="delivered", now=now)
-    if not is_recorded:
+    has_next = yield from _finish(item, attempt, state="delivered", now=now)
+    if has_next is None:
         rows = yield _ACCEPTED_BEFORE_IT_WENT(delivery_id=item.subject, now=now)
         if rows:
             yield _attempted(item, attempt)
+    return bool(has_next)
 
 
 @unit
-def postpone(item: Pending, attempt: Attempt, *, due_at: Moment) -> Steps[None]:
+def postpone(
+    item: Pending, attempt: Attempt, *, due_at: Moment, failing_since: Moment | None
+) -> Steps[None]:
     """See `Deliveries.postpone`."""
-    rows = yield _POSTPONE(this=item.number, new_due_at=due_at, tried=attempt.tried)
+    rows = yield _POSTPONE(
+        this=item.number,
+        new_due_at=due_at,
+        tried=attempt.tried,
+        new_failing_since=failing_since,
+    )
+    reach(Crashpoint.INSIDE_OUTCOME_COMMIT)
     if rows:
         yield _attempted(item, attempt)
 
 
 @unit
-def give_up(item: Pending, attempt: Attempt, *, now: Moment) -> Steps[None]:
-    """See `Deliveries.give_up`."""
-    yield from _finish(item, attempt, state="dead", now=now)
+def set_aside(item: Pending, attempt: Attempt, *, due_at: Moment, now: Moment) -> Steps[bool]:
+    """See `Deliveries.set_aside`."""
+    rows = yield _SET_ASIDE(
+        this=item.number,
+        new_due_at=due_at,
+        tried=attempt.tried,
+        own_conversation=conversation_aside(item.subject),
+    )
+    if not rows:
+        return False
+    yield _ASIDE(delivery_id=item.subject, now=now)
+    yield _attempted(item, attempt)
+    return (yield from _call_next(item, now))
 
 
 @unit
-def _finish(item: Pending, attempt: Attempt, *, state: str, now: Moment) -> Steps[bool]:
+def give_up(item: Pending, attempt: Attempt, *, now: Moment) -> Steps[bool]:
+    """See `Deliveries.give_up`."""
+    return bool((yield from _finish(item, attempt, state="dead", now=now)))
+
+
+@unit
+def _finish(item: Pending, attempt: Attempt, *, state: str, now: Moment) -> Steps[bool | None]:
+    """Record an end; return whether another may go now, None when it had ended before."""
     rows = yield _DONE(this=item.number)
+    reach(Crashpoint.INSIDE_OUTCOME_COMMIT)
     if not rows:
-        return False
+        return None
     yield _FINISH(delivery_id=item.subject, new_state=state, now=now)
     yield _attempted(item, attempt)
-    yield _CALL_NEXT(of_conversation=item.conversation, now=now)
-    return True
+    return (yield from _call_next(item, now))
+
+
+@unit
+def _call_next(item: Pending, now: Moment) -> Steps[bool]:
+    rows = yield _CALL_NEXT(of_conversation=item.conversation, now=now)
+    return bool(rows)
 
 
 def _attempted(item: Pending, attempt: Attempt) -> Statement:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, delete, exists, or_, select, update
 
-from jackfield.deliveries import Held, lane
+from jackfield.deliveries import Held
+from jackfield.deliveries import lane as lane_of
 from jackfield.storage.dialects import Prepared
 from jackfield.storage.tables import accounts, applications, deliveries, pending, tenants
 from jackfield.units import Steps, unit
@@ -92,11 +93,22 @@ _RELEASE = Prepared(
 def unbind(application_id: str) -> Steps[None]:
     """See `Applications.unbind`."""
     yield _UNLINK(of_application=application_id)
+    yield from hold(application_id)
+
+
+@unit
+def hold(application_id: str) -> Steps[None]:
+    """See `Applications.hold`."""
     ((api_key,),) = yield _OWNER(application_id=application_id)
-    in_lane = lane(api_key, application_id)
-    rows = yield _HOLD(of_lane=in_lane)
+    yield from take_back(lane_of(api_key, application_id))
+
+
+@unit
+def take_back(lane: int) -> Steps[None]:
+    """See `Deliveries.take_back`."""
+    rows = yield _HOLD(of_lane=lane)
     if rows:
-        yield _TAKE_BACK(of_lane=in_lane)
+        yield _TAKE_BACK(of_lane=lane)
         waiting = sorted({account_id for (account_id,) in rows})
         yield _RELEASE_ELSEWHERE.many([{"account_id": account_id} for account_id in waiting])
 

@@ -1,0 +1,187 @@
+"""Brings what is due from the database to the lanes, a windowful of each at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+import structlog
+
+from jackfield.clock import Clock, Moment, after
+from jackfield.deliveries import Deliveries, Pending
+from jackfield.delivery.destinations import Destinations, Limits
+from jackfield.delivery.gates import Gate, Gates
+from jackfield.delivery.lanes import Lane, Lanes
+from jackfield.units import Store, Unit
+
+log = structlog.get_logger()
+
+WINDOW = 64
+"""Of a lane, so many are at hand at once in each of its queues."""
+
+LANES_AT_ONCE = 64
+"""Of so many lanes is asked at once, so that a crowd of them does not hold up the loop."""
+
+SURVEY_PAUSE = timedelta(seconds=5)
+"""How often all lanes are looked for without being asked: another process may have filled one."""
+
+HURRY_SLICE = 500
+
+
+class Supply:
+    """What the dispatcher knows of the database."""
+
+    def __init__(
+        self,
+        store: Store,
+        deliveries: Deliveries,
+        destinations: Destinations,
+        *,
+        limits: Limits,
+        clock: Clock,
+    ) -> None:
+        """Take `limits`, which each URL of each tenant has."""
+        self._store = store
+        self._deliveries = deliveries
+        self._destinations = destinations
+        self._clock = clock
+        self._gates = Gates(limits)
+        self._survey_due = Moment(0)
+        self._ended: set[int] = set()  # numbers, since the last look at what is due began
+
+    def forget(self) -> None:
+        """Begin anew: another process may have delivered meanwhile."""
+        self._gates.forget()
+        self._ended.clear()
+        self.restock()
+
+    def restock(self) -> None:
+        """Look for all lanes the next time something is brought, and at where they go."""
+        self._survey_due = Moment(0)
+
+    def ended(self, item: Pending) -> None:
+        """Note an end: a look that began before it shows the item as still to be done."""
+        self._ended.add(item.number)
+
+    def gate(self, api_key: str, url: str) -> Gate:
+        """Return the gate of a URL of a tenant."""
+        return self._gates.of(api_key, url)
+
+    def taken_back(self, lane: int) -> Unit[None]:
+        """Return the unit that holds everything in a lane that goes nowhere."""
+        log.warning("lane.goes_nowhere", lane=lane)
+        return self._deliveries.take_back(lane)
+
+    async def bring(self, lanes: Lanes, *, busy: Collection[int]) -> None:
+        """Fill the lanes that have run dry. `busy` are the conversations with one in flight."""
+        now = self._clock()
+        if now >= self._survey_due:
+            self._survey_due = after(now, SURVEY_PAUSE)
+            await self._survey(lanes, now)
+        lanes.wakes_at(now)
+        dry = lanes.dry()[:LANES_AT_ONCE]
+        if not dry:
+            return
+        self._ended.clear()
+        for lane in dry:
+            lanes.looking(lane)
+        wanted = {lane.number: WINDOW + lane.in_flight for lane in dry}
+        try:
+            found = await self._store.read(self._deliveries.due(wanted))
+            for lane in dry:
+                await self._fill(lanes, lane, found[lane.number], busy=busy, now=now)
+        except BaseException:
+            for lane in dry:
+                lanes.heard(lane.number)
+            raise
+
+    async def let_all_go(self, lanes: Lanes, gate: Gate) -> None:
+        """Let what waits because of a URL's own trouble be tried now: gently, but all of it."""
+        numbers = await self._store.read(self._destinations.lanes(gate.api_key, gate.url))
+        for number in numbers:
+            await self._hurry(number)
+            lanes.heard(number)
+            lane = lanes.find(number)
+            if lane is not None:
+                lanes.offer(lane)
+
+    async def _hurry(self, lane: int) -> None:
+        count = HURRY_SLICE
+        while count == HURRY_SLICE:
+            work = self._deliveries.hurry(lane, now=self._clock(), limit=HURRY_SLICE)
+            count = await self._store.commit(work)
+
+    async def _fill(
+        self,
+        lanes: Lanes,
+        lane: Lane,
+        items: Sequence[Pending],
+        *,
+        busy: Collection[int],
+        now: Moment,
+    ) -> None:
+        window = WINDOW + lane.in_flight
+        firsts = sum(not item.tries for item in items)
+        is_all = firsts < window and len(items) - firsts < window
+        later = min((item.due_at for item in items if item.due_at > now), default=None)
+        if later is not None:
+            lanes.remind(lane.number, later)
+        ready, behind = self._sorted(items, busy=busy, is_all=is_all, now=now)
+        if ready and lane.gate is None and not await self._found_gate(lane, ready[0]):
+            await self._store.commit(self.taken_back(lane.number))
+            ready = []
+        lanes.fill(lane, ready, is_all=is_all)
+        await asyncio.gather(
+            *[self._store.commit(self._deliveries.wait_behind(item)) for item in behind]
+        )
+
+    def _sorted(
+        self, items: Sequence[Pending], *, busy: Collection[int], is_all: bool, now: Moment
+    ) -> tuple[list[Pending], list[Pending]]:
+        """Return what may go, and what is to wait behind the head of its conversation."""
+        ready: list[Pending] = []
+        behind: list[Pending] = []
+        for item in items:
+            if item.due_at > now:
+                continue
+            if item.number in self._ended or item.conversation in busy:
+                # Its turn comes with the end of the one before; but a crowd must not hide others.
+                behind += [item] if not (is_all or item.is_head) else []
+            else:
+                (ready if item.is_head else behind).append(item)
+        return ready, behind
+
+    async def _found_gate(self, lane: Lane, item: Pending) -> bool:
+        target = await self._store.read(self._deliveries.target(item.subject))
+        if target is not None and target.url is not None:
+            lane.gate = self._gates.of(target.api_key, target.url)
+        return lane.gate is not None
+
+    async def _survey(self, lanes: Lanes, now: Moment) -> None:
+        """Find every lane with something to do, learn how URLs are doing, and where lanes go."""
+        resumed = self._gates.learn(await self._store.read(self._destinations.known()))
+        there = await self._store.read(self._deliveries.lanes())
+        for number, earliest in there.items():
+            lane = lanes.find(number)
+            if earliest > now:
+                lanes.remind(number, earliest)
+            elif lane is None or lane.is_empty:
+                lanes.heard(number)
+        for gate in resumed:
+            await self.let_all_go(lanes, gate)
+        for lane in lanes.known():
+            await self._look_again(lanes, lane, now)
+        lanes.forget_idle()
+        self._gates.forget_idle({lane.gate for lane in lanes.known() if lane.gate is not None})
+
+    async def _look_again(self, lanes: Lanes, lane: Lane, now: Moment) -> None:
+        """Follow a lane that waits for its URL to where it goes now, which may be another."""
+        at_hand = lane.first or lane.again
+        if lane.gate is None or not at_hand:
+            return
+        if lane.gate.closed_until(now) is not None:
+            target = await self._store.read(self._deliveries.target(at_hand[0].subject))
+            if target is not None and target.url not in {None, lane.gate.url}:
+                lanes.move(lane, self._gates.of(target.api_key, target.url))
+        lanes.offer(lane)

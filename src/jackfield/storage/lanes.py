@@ -1,0 +1,166 @@
+"""What is to be done, lane by lane: plain range reads, and no claim is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    bindparam,
+    case,
+    func,
+    select,
+    text,
+    update,
+)
+
+from jackfield.clock import Moment
+from jackfield.deliveries import Pending, Target
+from jackfield.storage.dialects import Prepared
+from jackfield.storage.tables import applications, deliveries, pending, tenants
+from jackfield.units import Row, Steps, unit
+
+_earlier = pending.alias("earlier")
+
+# Written out as the indexes have it: only so do both engines use them.
+_QUEUES = (
+    text("pending.due_at IS NOT NULL AND pending.tries = 0"),
+    text("pending.due_at IS NOT NULL AND pending.tries > 0"),
+)
+
+URL = case(
+    (deliveries.c.url.is_not(None), deliveries.c.url),
+    (deliveries.c.application_id.is_(None), tenants.c.inbound_url),
+    else_=applications.c.inbound_url,
+)
+"""Where a delivery goes, in a statement that knows its tenant and its application."""
+
+
+def _lanes_of(queue: ColumnElement[bool]) -> Prepared:
+    """Return what hops from lane to lane along the index, however much each holds."""
+    lowest = select(pending.c.lane).where(queue).order_by(pending.c.lane).limit(1)
+    hops = select(lowest.scalar_subquery().label("lane")).cte("hops", recursive=True)
+    following = lowest.where(pending.c.lane > hops.c.lane).correlate(hops)
+    hops = hops.union_all(
+        select(following.scalar_subquery()).select_from(hops).where(hops.c.lane.is_not(None))
+    )
+    earliest = (
+        select(pending.c.due_at)
+        .where(queue, pending.c.lane == hops.c.lane)
+        .order_by(pending.c.due_at)
+        .limit(1)
+        .correlate(hops)
+    )
+    return Prepared(
+        select(hops.c.lane, earliest.scalar_subquery()).where(hops.c.lane.is_not(None))
+    )
+
+
+def _due(queue: ColumnElement[bool]) -> Select[tuple[object, ...]]:
+    head = select(func.min(_earlier.c.number)).where(
+        _earlier.c.conversation == pending.c.conversation
+    )
+    return (
+        select(
+            pending.c.number,
+            pending.c.kind,
+            pending.c.subject,
+            pending.c.lane,
+            pending.c.conversation,
+            pending.c.due_at,
+            pending.c.since,
+            pending.c.failing_since,
+            pending.c.tries,
+            head.scalar_subquery(),
+        )
+        .where(queue, pending.c.lane == bindparam("lane", type_=BigInteger))
+        .order_by(pending.c.due_at, pending.c.number)
+        .limit(bindparam("limit", type_=Integer))
+    )
+
+
+_LANES = [_lanes_of(queue) for queue in _QUEUES]  # type: ignore[arg-type] # a condition in words
+_DUE = [Prepared(_due(queue)) for queue in _QUEUES]  # type: ignore[arg-type] # the same
+
+_TARGET = Prepared(
+    select(deliveries.c.api_key, URL)
+    .join(tenants, tenants.c.api_key == deliveries.c.api_key)
+    .outerjoin(applications, applications.c.id == deliveries.c.application_id)
+    .where(deliveries.c.id == bindparam("delivery_id")),
+)
+
+_waiting = (
+    select(pending.c.number)
+    .where(
+        _QUEUES[1],
+        pending.c.lane == bindparam("lane", type_=BigInteger),
+        pending.c.due_at > bindparam("now"),
+    )
+    .order_by(pending.c.due_at, pending.c.number)
+    .limit(bindparam("limit", type_=Integer))
+)
+_HURRY = Prepared(
+    update(pending)
+    .where(pending.c.number.in_(_waiting.scalar_subquery()))
+    .values(due_at=bindparam("now"), failing_since=None)
+    .returning(pending.c.number),
+)
+
+
+@unit
+def lanes() -> Steps[dict[int, Moment]]:
+    """See `Deliveries.lanes`."""
+    earliest: dict[int, Moment] = {}
+    for prepared in _LANES:
+        rows = yield prepared()
+        for lane, due_at in rows:
+            if due_at is not None:
+                earliest[lane] = min(due_at, earliest.get(lane, due_at))
+    return earliest
+
+
+@unit
+def due(lanes: Mapping[int, int]) -> Steps[dict[int, list[Pending]]]:
+    """See `Deliveries.due`."""
+    found: dict[int, list[Pending]] = {lane: [] for lane in lanes}
+    for prepared in _DUE:
+        rows = yield prepared.many(
+            [{"lane": lane, "limit": limit} for lane, limit in lanes.items()]
+        )
+        for row in rows:
+            item = _pending(row)
+            found[item.lane].append(item)
+    return found
+
+
+@unit
+def target(subject: str) -> Steps[Target | None]:
+    """See `Deliveries.target`."""
+    rows = yield _TARGET(delivery_id=subject)
+    return Target(*rows[0]) if rows else None
+
+
+@unit
+def hurry(lane: int, *, now: Moment, limit: int) -> Steps[int]:
+    """See `Deliveries.hurry`."""
+    rows = yield _HURRY(lane=lane, now=now, limit=limit)
+    return len(rows)
+
+
+def _pending(row: Row) -> Pending:
+    number, kind, subject, lane, conversation, due_at, since, failing_since, tries, head = row
+    return Pending(
+        number,
+        kind,
+        subject,
+        lane,
+        conversation,
+        due_at,
+        since,
+        failing_since,
+        tries,
+        is_head=number == head,
+    )
