@@ -187,6 +187,8 @@ async def build(settings: Settings, *, clock: Clock = wall_clock.now) -> Gateway
     releaser = Releaser(
         store,
         held,
+        deliveries,
+        destinations,
         clock=clock,
         retention=settings.hold_retention,
         released=dispatcher.wake,

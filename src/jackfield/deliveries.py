@@ -269,6 +269,10 @@ class Deliveries(Protocol):
         """Let at most `limit` that wait for another try be due now; return how many."""
         ...
 
+    def expire(self, lane: int, *, begun_before: Moment, now: Moment, limit: int) -> Unit[int]:
+        """Keep at most `limit` whose 24 hours began before that as dead; return how many."""
+        ...
+
     def take_back(self, lane: int) -> Unit[None]:
         """Hold all that is pending in a lane which goes nowhere any more."""
         ...

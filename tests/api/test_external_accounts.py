@@ -16,7 +16,8 @@ from gateway import SECRET, Doors, application, opened
 from jackfield.accounts import Provider, Standing
 from jackfield.clock import now
 from jackfield.delivery.release import Releaser
-from jackfield.storage import held
+from jackfield.storage import deliveries as deliveries_table
+from jackfield.storage import destinations, held
 from jackfield.storage.tables import accounts
 
 
@@ -663,6 +664,8 @@ async def test_a_link_wakes_who_lets_out_what_waited_for_it(sqlite_doors: Doors)
     releaser = NotedReleaser(
         gateway.store,
         held,
+        deliveries_table,
+        destinations,
         clock=now,
         retention=timedelta(days=7),
         released=gateway.dispatcher.wake,

@@ -15,7 +15,8 @@ from gateway import Answer, Client, Doors, application, opened
 from jackfield.accounts import Provider, credentials_place
 from jackfield.clock import now
 from jackfield.delivery.release import Releaser
-from jackfield.storage import held
+from jackfield.storage import deliveries as deliveries_table
+from jackfield.storage import destinations, held
 
 PAGE_PATH = BASE + "/messenger/12345678"
 NUMBER_PATH = BASE + "/whatsapp/447700900123"
@@ -251,6 +252,8 @@ async def test_a_link_that_appears_wakes_who_lets_out_what_waited(
     releaser = NotedReleaser(
         gateway.store,
         held,
+        deliveries_table,
+        destinations,
         clock=now,
         retention=timedelta(days=7),
         released=gateway.dispatcher.wake,

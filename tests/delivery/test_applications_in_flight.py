@@ -9,7 +9,7 @@ from dispatching import dispatching, states, until_nothing_is_left, until_record
 from jackfield.applications import Application, remove
 from jackfield.clock import now
 from jackfield.delivery.release import Releaser
-from jackfield.storage import applications, held
+from jackfield.storage import applications, deliveries, destinations, held
 from receiver import Received, Receiver
 from world import World, said
 
@@ -50,7 +50,13 @@ async def test_the_next_application_hears_all_that_the_deleted_one_did_not_accep
             await world.hear(said("3", to=page))
             left = await states(world)
             releaser = Releaser(
-                world.store, held, clock=now, retention=timedelta(days=7), released=dispatcher.wake
+                world.store,
+                held,
+                deliveries,
+                destinations,
+                clock=now,
+                retention=timedelta(days=7),
+                released=dispatcher.wake,
             )
             releaser.start()
             await world.link(page, heir)

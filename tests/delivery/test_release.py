@@ -21,7 +21,7 @@ from jackfield.clock import after, now
 from jackfield.deliveries import Binding
 from jackfield.delivery.dispatcher import Dispatcher
 from jackfield.delivery.release import SLICE, Release, Releaser, release_slice
-from jackfield.storage import accounts, held
+from jackfield.storage import accounts, deliveries, destinations, held
 from jackfield.units import alone
 from receiver import Receiver
 from world import Clock, World, said
@@ -36,6 +36,8 @@ async def releasing(
     releaser = Releaser(
         world.store,
         held,
+        deliveries,
+        destinations,
         clock=clock,
         retention=WEEK,
         released=dispatcher.wake,

@@ -12,7 +12,8 @@ from typing import Protocol
 import structlog
 
 from jackfield.clock import Clock, Moment, after
-from jackfield.deliveries import Binding, Receiver, bind
+from jackfield.deliveries import Binding, Deliveries, Receiver, bind
+from jackfield.delivery.destinations import Destinations
 from jackfield.messages import decode, render
 from jackfield.problems import Unavailable
 from jackfield.units import Steps, Store, Unit, alone, unit
@@ -137,6 +138,8 @@ class Releaser:
         self,
         store: Store,
         held: HeldMessages,
+        deliveries: Deliveries,
+        destinations: Destinations,
         *,
         clock: Clock,
         retention: timedelta,
@@ -149,6 +152,8 @@ class Releaser:
         """
         self._store = store
         self._held = held
+        self._deliveries = deliveries
+        self._destinations = destinations
         self._clock = clock
         self._retention = retention
         self._released = released
@@ -210,6 +215,20 @@ class Releaser:
                 log.info("held.released", account=account_id, messages=count)
                 self._released()
 
+    async def _expire_behind_pauses(self, now: Moment, *, before: Moment) -> None:
+        """Keep as dead what waited for a paused URL for as long as it might wait for a link."""
+        known = await self._store.read(self._destinations.known())
+        for (api_key, url), destination in known.items():
+            if destination.paused_at is None:
+                continue
+            for lane in await self._store.read(self._destinations.lanes(api_key, url)):
+                count = SLICE
+                while count >= SLICE:
+                    work = self._deliveries.expire(lane, begun_before=before, now=now, limit=SLICE)
+                    count = await self._store.commit(work)
+                    if count:
+                        log.warning("paused.expired", messages=count)
+
     async def _sweep(self) -> None:
         now = self._clock()
         if self._sweep_due is not None and now >= self._sweep_due:
@@ -227,4 +246,5 @@ class Releaser:
             count = await self._store.commit(work)
             if count:
                 log.warning("held.expired", messages=count)
+        await self._expire_behind_pauses(now, before=after(now, -self._retention))
         self._expiry_due = after(now, EXPIRY_PAUSE)

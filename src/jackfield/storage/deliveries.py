@@ -9,6 +9,7 @@ from jackfield.crashpoints import Crashpoint, reach
 from jackfield.deliveries import Attempt, Outgoing, Pending, conversation_aside
 from jackfield.storage import tenants as tenants_table
 from jackfield.storage.dialects import Prepared, insert
+from jackfield.storage.giving_up import expire
 from jackfield.storage.lanes import URL, due, hurry, lanes, target
 from jackfield.storage.tables import applications, attempts, deliveries, pending, tenants
 from jackfield.storage.unbinding import take_back
@@ -16,6 +17,7 @@ from jackfield.units import Statement, Steps, unit
 
 __all__ = [
     "due",
+    "expire",
     "give_up",
     "hurry",
     "lanes",

@@ -1,13 +1,23 @@
-"""What is still owed because of an account that is no more goes to dead."""
+"""What goes to dead without another attempt: its account is gone, or its URL paused too long."""
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, delete, func, literal_column, select, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+    update,
+)
 
 from jackfield.clock import Moment
 from jackfield.storage.dialects import Prepared
+from jackfield.storage.lanes import QUEUES
 from jackfield.storage.tables import contacts, deliveries, pending
-from jackfield.units import Steps, unit
+from jackfield.units import Row, Steps, unit
 
 _other = pending.alias("other")
 
@@ -45,9 +55,41 @@ _CALL_NEXT = Prepared(
     .values(due_at=bindparam("now")),
 )
 
+_OVERDUE = [
+    Prepared(
+        select(pending.c.number, pending.c.subject, pending.c.conversation)
+        .where(
+            queue,
+            pending.c.lane == bindparam("lane", type_=BigInteger),
+            pending.c.since < bindparam("begun_before"),
+        )
+        .order_by(pending.c.due_at, pending.c.number)
+        .limit(bindparam("limit", type_=Integer)),
+    )
+    for queue in QUEUES
+]
+
+_TAKE_AWAY = Prepared(
+    delete(pending).where(pending.c.number == bindparam("this")).returning(pending.c.number),
+)
+
 _FORGET_PEOPLE = Prepared(
     delete(contacts).where(contacts.c.account_id == bindparam("account_id")),
 )
+
+
+@unit
+def expire(lane: int, *, begun_before: Moment, now: Moment, limit: int) -> Steps[int]:
+    """See `Deliveries.expire`."""
+    overdue: list[Row] = []
+    for prepared in _OVERDUE:
+        overdue += yield prepared(lane=lane, begun_before=begun_before, limit=limit)
+    if overdue:
+        yield _TAKE_AWAY.many([{"this": number} for number, _, _ in overdue])
+        yield _DEAD.many([{"delivery_id": subject, "now": now} for _, subject, _ in overdue])
+        ended = sorted({conversation for _, _, conversation in overdue})
+        yield _CALL_NEXT.many([{"of_conversation": one, "now": now} for one in ended])
+    return len(overdue)
 
 
 @unit

@@ -25,8 +25,8 @@ from jackfield.units import Row, Steps, unit
 
 _earlier = pending.alias("earlier")
 
-# Written out as the indexes have it: only so do both engines use them.
-_QUEUES = (
+# What was never tried, and what was: written out as the indexes have it, or they are not used.
+QUEUES = (
     text("pending.due_at IS NOT NULL AND pending.tries = 0"),
     text("pending.due_at IS NOT NULL AND pending.tries > 0"),
 )
@@ -82,8 +82,8 @@ def _due(queue: ColumnElement[bool]) -> Select[tuple[object, ...]]:
     )
 
 
-_LANES = [_lanes_of(queue) for queue in _QUEUES]  # type: ignore[arg-type] # a condition in words
-_DUE = [Prepared(_due(queue)) for queue in _QUEUES]  # type: ignore[arg-type] # the same
+_LANES = [_lanes_of(queue) for queue in QUEUES]  # type: ignore[arg-type] # a condition in words
+_DUE = [Prepared(_due(queue)) for queue in QUEUES]  # type: ignore[arg-type] # the same
 
 _TARGET = Prepared(
     select(deliveries.c.api_key, URL)
@@ -95,7 +95,7 @@ _TARGET = Prepared(
 _waiting = (
     select(pending.c.number)
     .where(
-        _QUEUES[1],
+        QUEUES[1],
         pending.c.lane == bindparam("lane", type_=BigInteger),
         pending.c.due_at > bindparam("now"),
     )
