@@ -55,6 +55,11 @@ def arm(spec: str | None) -> None:
     _trap.point = Crashpoint(name)
 
 
+def is_armed(point: Crashpoint) -> bool:
+    """Return whether the trap is set at `point`, where watching for it costs something."""
+    return _trap.point is point
+
+
 def reach(point: Crashpoint) -> None:
     """Die here and now by SIGKILL if the trap is set for this hit of `point`."""
     if _trap.point is point:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from ipaddress import ip_network
@@ -11,6 +13,7 @@ import pytest
 
 from jackfield import __version__
 from jackfield.egress import Egress, Reply, Unreached
+from receiver import Receiver
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Serve = Callable[[Answer], Awaitable[int]]
@@ -215,3 +218,34 @@ async def test_an_answer_given_before_the_body_was_taken_counts(
 
     assert isinstance(answer, Reply)
     assert answer.status == 413
+
+
+async def test_a_process_may_die_between_a_request_and_its_answer() -> None:
+    async with Receiver() as receiver:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", ONE_REQUEST, receiver.url
+        )
+        (received,) = await receiver.until(1)
+        code = await process.wait()
+
+    assert code == -signal.SIGKILL
+    assert received.body == b"hello"
+
+
+ONE_REQUEST = """
+import asyncio, sys
+from datetime import timedelta
+from ipaddress import ip_network
+from jackfield import crashpoints
+from jackfield.egress import Egress
+
+async def main():
+    crashpoints.arm("sent-no-response")
+    second = timedelta(seconds=30)
+    async with Egress(allow=[ip_network("127.0.0.0/8")]) as egress:
+        await egress.post(
+            sys.argv[1], body=b"hello", headers={}, connect_timeout=second, total_timeout=second
+        )
+
+asyncio.run(main())
+"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
@@ -20,9 +21,11 @@ from aiohttp import (
     DummyCookieJar,
     StreamReader,
     TCPConnector,
+    TraceConfig,
 )
 
 from jackfield import __version__
+from jackfield.crashpoints import Crashpoint, is_armed, reach
 from jackfield.egress.addresses import Network, may_be_reached
 from jackfield.egress.answers import (
     Failure,
@@ -183,6 +186,7 @@ class Egress:
             read_bufsize=BODY_LIMIT,
             max_field_size=HEADERS_LIMIT // 2,
             max_headers=HEADER_COUNT_LIMIT,
+            trace_configs=_traces(),
         )
         return self._session
 
@@ -191,6 +195,20 @@ class Egress:
         if not may_be_reached(address[0], allow=self._allow):
             raise NotAllowed
         return socket.socket(family, kind, protocol)
+
+
+def _traces() -> list[TraceConfig]:
+    """Return what notices that a request was written, where a crash test wants to know."""
+    if not is_armed(Crashpoint.SENT_NO_RESPONSE):
+        return []
+
+    async def written(*_: object) -> None:
+        # It is told just before the bytes go to the socket, in the same turn of the loop.
+        asyncio.get_running_loop().call_soon(reach, Crashpoint.SENT_NO_RESPONSE)
+
+    trace = TraceConfig()
+    trace.on_request_chunk_sent.append(written)
+    return [trace]
 
 
 @lru_cache(maxsize=64)
