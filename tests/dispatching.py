@@ -39,14 +39,15 @@ async def dispatching(
     in_flight: int = 32,
     limits: Limits = LIMITS,
     order_hold: timedelta = ORDER_HOLD,
+    egress: Egress | None = None,
 ) -> AsyncIterator[Dispatcher]:
     """Run a dispatcher with a real sender, as one process would."""
     metrics = Metrics()
-    async with Egress(allow=LOOPBACK) as egress:
+    async with egress or Egress(allow=LOOPBACK) as door:
         sender = Sender(
             world.store,
             deliveries,
-            egress=egress,
+            egress=door,
             keyring=world.keys,
             clock=clock,  # type: ignore[arg-type] # a Moment is an int
             metrics=metrics,
