@@ -15,8 +15,10 @@ from jackfield.api import front_door, routes
 from jackfield.api.applications import ApplicationPages
 from jackfield.api.authentication import Authentication
 from jackfield.api.external_accounts import ExternalAccounts
+from jackfield.api.idempotency import KeptAnswers
 from jackfield.api.operations import Operations
 from jackfield.api.provider_webhooks import ProviderWebhooks
+from jackfield.api.writes import Writes
 from jackfield.applications import Applications
 from jackfield.auth import ApiSecrets, Secrets
 from jackfield.clock import Clock
@@ -40,6 +42,7 @@ from jackfield.storage import (
     deliveries,
     destinations,
     held,
+    idempotency,
     keyring,
     provider_apps,
     tenants,
@@ -106,11 +109,14 @@ class Gateway:
             application_keys=application_keys,
             clock=self.clock,
         )
+        kept = KeptAnswers(idempotency, keyring=self.keys, clock=self.clock)
+        writes = Writes(self.store, kept=kept)
         return front_door.FrontDoor(
             routes.router(
                 authentication=authentication,
                 external_accounts=ExternalAccounts(
                     self.store,
+                    writes=writes,
                     accounts=self.accounts,
                     applications=self.applications,
                     provider_apps=self.provider_apps,
@@ -123,6 +129,7 @@ class Gateway:
                 ),
                 applications=ApplicationPages(
                     self.store,
+                    writes=writes,
                     applications=self.applications,
                     clock=self.clock,
                     released=self.released,

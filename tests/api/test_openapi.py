@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from external_accounts import BASE, NUMBER, PAGE
-from gateway import APP_SECRET, Answer, Doors, application, signature
+from gateway import APP_SECRET, Answer, Client, Doors, application, signature
 from jackfield.api import openapi
+from jackfield.api.http import StillRunning
 from jackfield.api.openapi_operations import operations
 from jackfield.api.problem_details import answer as refused
 from jackfield.problems import Unavailable
@@ -49,8 +50,9 @@ def misfit(document: dict[str, Any], operation_id: str, answer: Answer) -> list[
     if str(answer.status) not in operation["responses"]:
         return [f"{answer.status} is not documented: {answer.body!r}"]
     response = resolved(document, operation["responses"][str(answer.status)])
-    missing = [n for n in response.get("headers", {}) if n.lower() not in answer.headers]
-    found = [f"no {name}" for name in missing]
+    headers = {n: resolved(document, each) for n, each in response.get("headers", {}).items()}
+    needed = [name for name, each in headers.items() if each["required"]]
+    found = [f"no {name}" for name in needed if name.lower() not in answer.headers]
     if "content" not in response:
         return found + ([f"a body: {answer.body!r}"] if answer.body else [])
     ((content_type, content),) = response["content"].items()
@@ -180,7 +182,10 @@ async def test_answers_about_accounts_are_as_documented(doors: Doors) -> None:
     own, foreign = await application(caller), await application(other)
     page, link = BASE + "/messenger/12345678", BASE + "/messenger/12345678/applications"
     asked = [
-        ("CreateMessengerAccount", 201, await caller.post(BASE + "/messenger", PAGE)),
+        ("CreateMessengerAccount", 201, await keyed(caller, BASE + "/messenger", PAGE)),
+        ("CreateMessengerAccount", 201, await keyed(caller, BASE + "/messenger", PAGE)),
+        ("CreateMessengerAccount", 422, await keyed(caller, BASE + "/messenger", {})),
+        ("CreateMessengerAccount", 400, await keyed(caller, BASE + "/messenger", PAGE, key="")),
         ("CreateMessengerAccount", 400, await caller.post(BASE + "/messenger", PAGE)),
         ("CreateMessengerAccount", 400, await caller.post(BASE + "/messenger", b"{")),
         ("CreateMessengerAccount", 403, await other.post(BASE + "/messenger", PAGE)),
@@ -206,7 +211,9 @@ async def test_answers_about_accounts_are_as_documented(doors: Doors) -> None:
         ),
         ("LinkApplication", 403, await caller.post(link, {"application": foreign})),
         ("LinkApplication", 400, await caller.post(link, {})),
-        ("LinkApplication", 200, await caller.post(link, {"application": own})),
+        ("LinkApplication", 200, await keyed(caller, link, {"application": own})),
+        ("LinkApplication", 200, await keyed(caller, link, {"application": own})),
+        ("LinkApplication", 422, await keyed(caller, link, {"application": foreign})),
         ("LinkApplication", 409, await caller.post(link, {"application": own})),
         ("LinkApplication", 404, await other.post(link, {"application": foreign})),
         ("LinkApplication", 405, await caller.ask("PUT", link)),
@@ -237,6 +244,9 @@ async def test_answers_about_applications_are_as_documented(sqlite_doors: Doors)
     one = f"{base}/{made.json['id']}"
     asked = [
         ("createApplication", 201, made),
+        ("createApplication", 201, await keyed(caller, base, body)),
+        ("createApplication", 201, await keyed(caller, base, body)),
+        ("createApplication", 422, await keyed(caller, base, {})),
         ("createApplication", 400, await caller.post(base, {})),
         ("createApplication", 401, await sqlite_doors.anybody().post(base, {})),
         ("createApplication", 405, await caller.ask("PATCH", base)),
@@ -282,6 +292,10 @@ async def test_answers_to_providers_and_operators_are_as_documented(sqlite_doors
     await held_against_the_document(sqlite_doors, asked)
 
 
+async def keyed(caller: Client, path: str, body: object, *, key: str = "key") -> Answer:
+    return await caller.post(path, body, idempotency_key=key)
+
+
 async def held_against_the_document(doors: Doors, asked: list[tuple[str, int, Answer]]) -> None:
     document = await the_document(doors)
     found = [
@@ -304,14 +318,29 @@ async def held_against_the_document(doors: Doors, asked: list[tuple[str, int, An
 )
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), Unavailable("Try again.")])
 def test_faults_of_ours_are_as_documented(path: str, operation: str, error: Exception) -> None:
+    assert misfit(openapi.document(), operation, refusal(error, path)) == []
+
+
+def refusal(error: Exception, path: str) -> Answer:
+    """Return what a POST on this path is told about an error."""
     state = {"request_id": "0" * 32}
-    scope = {"type": "http", "method": "POST", "path": path, "state": state}
-
-    told = refused(error, scope)
-
+    told = refused(error, {"type": "http", "method": "POST", "path": path, "state": state})
     headers = {k.decode(): v.decode() for k, v in told.headers} | {"x-request-id": "0" * 32}
-    answer = Answer(told.status, headers, told.body)
-    assert misfit(openapi.document(), operation, answer) == []
+    return Answer(told.status, headers, told.body)
+
+
+@pytest.mark.parametrize(
+    ("path", "operation"),
+    [
+        (BASE + "/messenger", "CreateMessengerAccount"),
+        (BASE + "/messenger/1/applications", "LinkApplication"),
+        ("/v2/applications", "createApplication"),
+    ],
+)
+def test_who_is_told_that_the_first_one_runs_is_told_as_documented(
+    path: str, operation: str
+) -> None:
+    assert misfit(openapi.document(), operation, refusal(StillRunning(), path)) == []
 
 
 async def test_an_answer_with_other_words_does_not_fit(sqlite_doors: Doors) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
@@ -19,12 +20,13 @@ from jackfield.api.application_bodies import application_page_response, applicat
 from jackfield.api.application_fields import KEY_BITS, description
 from jackfield.api.bodies import Fields, json_fields
 from jackfield.api.http import Request, Response
+from jackfield.api.writes import Write, Writes
 from jackfield.applications import Application, Applications, Description, change, remove
 from jackfield.auth import Caller
 from jackfield.clock import Clock
 from jackfield.ids import application_id
 from jackfield.problems import NotFound
-from jackfield.units import Store
+from jackfield.units import Steps, Store, unit
 
 LARGEST_PAGE: Final = 100
 LAST_PAGE: Final = 2**53 - 1
@@ -43,11 +45,13 @@ class ApplicationPages:
         self,
         store: Store,
         *,
+        writes: Writes,
         applications: Applications,
         clock: Clock,
         released: Callable[[], None],
     ) -> None:
         self._store = store
+        self._writes = writes
         self._applications = applications
         self._clock = clock
         self._released = released
@@ -70,25 +74,8 @@ class ApplicationPages:
         return application_page_response(page, page_number=page_number, page_size=page_size)
 
     async def create(self, request: Request, caller: Caller) -> Response:
-        """Store a new application; a key pair made for it is shown this once."""
-        given = description(await json_fields(request))
-        private_key = None
-        if given.public_key is None:
-            given, private_key = await self._with_new_keys(given)
-        application = Application(
-            id=application_id(),
-            api_key=caller.api_key,
-            name=given.name,
-            public_key=given.public_key,
-            webhook_version=given.webhook_version,
-            inbound_url=given.inbound_url,
-            status_url=given.status_url,
-            document=given.document,
-            version=1,
-            created_at=self._clock(),
-        )
-        await self._store.commit(self._applications.add(application))
-        return application_response(application, private_key=private_key, status=201)
+        """Store a new application; a key pair made for it is shown this once (ruling R24)."""
+        return await self._writes.make_once(request, caller, self._creation)
 
     async def show(self, request: Request, caller: Caller) -> Response:
         """Return one application; another tenant's is not there."""
@@ -107,17 +94,45 @@ class ApplicationPages:
         if given.public_key is None and fields.nested("keys") is not None:
             given, private_key = await self._with_new_keys(given)
         work = change(wanted.id, given, api_key=caller.api_key, applications=self._applications)
-        changed = await self._store.commit(work)
+        shown = partial(application_response, private_key=private_key)
+        response = await self._writes.make(Write(work=work, shown=shown))
         self._released()
-        return application_response(changed, private_key=private_key)
+        return response
 
     async def delete(self, request: Request, caller: Caller) -> Response:
         """Delete one application and its links; what waits for it is held (ruling R18)."""
         wanted = request.parameters["application_id"]
         work = remove(wanted, api_key=caller.api_key, applications=self._applications)
-        await self._store.commit(work)
+        response = await self._writes.make(Write(work=work, shown=lambda _: Response(status=204)))
         self._released()
-        return Response(status=204)
+        return response
+
+    async def _creation(self, request: Request, caller: Caller) -> Write[Application]:
+        given = description(await json_fields(request))
+        private_key = None
+        if given.public_key is None:
+            given, private_key = await self._with_new_keys(given)
+        application = Application(
+            id=application_id(),
+            api_key=caller.api_key,
+            name=given.name,
+            public_key=given.public_key,
+            webhook_version=given.webhook_version,
+            inbound_url=given.inbound_url,
+            status_url=given.status_url,
+            document=given.document,
+            version=1,
+            created_at=self._clock(),
+        )
+        return Write(
+            work=self._add(application),
+            shown=partial(application_response, private_key=private_key, status=201),
+        )
+
+    @unit
+    def _add(self, application: Application) -> Steps[Application]:
+        yield from self._applications.add(application)
+        return application
 
     async def _wanted(self, request: Request, caller: Caller) -> Application:
         wanted = request.parameters["application_id"]

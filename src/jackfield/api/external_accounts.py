@@ -20,6 +20,7 @@ from jackfield.api.account_secrets import AccountSecrets
 from jackfield.api.bodies import json_fields
 from jackfield.api.http import Request, Response
 from jackfield.api.representations import AccountBody, account_body, account_response
+from jackfield.api.writes import Write, Writes
 from jackfield.applications import Applications
 from jackfield.auth import Caller
 from jackfield.clock import Clock
@@ -27,7 +28,7 @@ from jackfield.links import change, delete, link, register, unlink
 from jackfield.problems import NotFound
 from jackfield.provider_apps import ProviderApps
 from jackfield.sealing import Keyring
-from jackfield.units import Steps, Store, alone, unit
+from jackfield.units import Steps, Store, Unit, alone, unit
 
 
 class ExternalAccounts:
@@ -37,6 +38,7 @@ class ExternalAccounts:
         self,
         store: Store,
         *,
+        writes: Writes,
         accounts: Accounts,
         applications: Applications,
         provider_apps: ProviderApps,
@@ -49,6 +51,7 @@ class ExternalAccounts:
     ) -> None:
         """Take `standing` for new accounts, and `released` to call when one was linked."""
         self._store = store
+        self._writes = writes
         self._accounts = accounts
         self._applications = applications
         self._secrets = AccountSecrets(
@@ -71,11 +74,8 @@ class ExternalAccounts:
         )
 
     async def create(self, request: Request, caller: Caller) -> Response:
-        """Store a new account (rulings R1, R4, R21, R22)."""
-        provider = provider_asked_for(request)
-        brought = new_account(provider, await json_fields(request))
-        account = await self._store.commit(self._register(provider, brought, caller))
-        return self._response(account, status=201)
+        """Store a new account (rulings R1, R4, R21, R22, R24)."""
+        return await self._writes.make_once(request, caller, self._creation)
 
     async def show(self, request: Request, caller: Caller) -> Response:
         """Return one account; another tenant's is not there (ruling R5)."""
@@ -99,10 +99,10 @@ class ExternalAccounts:
             applications=self._applications,
             versions=versions_asked_for(request),
         )
-        account = await self._store.commit(work)
+        response = await self._writes.make(self._write(work))
         if asked.applications:
             self._released()
-        return self._response(account)
+        return response
 
     async def delete(self, request: Request, caller: Caller) -> Response:
         """Delete one account, and its link with it (ruling R5); a body is not looked at."""
@@ -116,27 +116,13 @@ class ExternalAccounts:
             versions=versions_asked_for(request),
         )
         # Alone, so that no message arrives between its statements.
-        await self._store.commit(alone(work))
-        return Response(status=204)
+        return await self._writes.make(Write(work=alone(work), shown=_nothing))
 
     async def link(self, request: Request, caller: Caller) -> Response:
-        """Link one account to one application (rulings R6, R7, R29)."""
-        provider, external_id = _named(request)
-        fields = await json_fields(request)
-        application_id = fields.required_text("application", longest=LONGEST_ID)
-        fields.close()
-        work = link(
-            provider,
-            external_id,
-            application_id=application_id,
-            api_key=caller.api_key,
-            accounts=self._accounts,
-            applications=self._applications,
-            versions=versions_asked_for(request),
-        )
-        account = await self._store.commit(work)
+        """Link one account to one application (rulings R6, R7, R24, R29)."""
+        response = await self._writes.make_once(request, caller, self._linking)
         self._released()
-        return self._response(account)
+        return response
 
     async def unlink(self, request: Request, caller: Caller) -> Response:
         """Take the link from one account (rulings R7, R8, R29); a body is not looked at."""
@@ -150,8 +136,31 @@ class ExternalAccounts:
             applications=self._applications,
             versions=versions_asked_for(request),
         )
-        await self._store.commit(work)
-        return Response(status=204)
+        return await self._writes.make(Write(work=work, shown=_nothing))
+
+    async def _creation(self, request: Request, caller: Caller) -> Write[Account]:
+        provider = provider_asked_for(request)
+        brought = new_account(provider, await json_fields(request))
+        return self._write(self._register(provider, brought, caller), status=201)
+
+    async def _linking(self, request: Request, caller: Caller) -> Write[Account]:
+        provider, external_id = _named(request)
+        fields = await json_fields(request)
+        application_id = fields.required_text("application", longest=LONGEST_ID)
+        fields.close()
+        work = link(
+            provider,
+            external_id,
+            application_id=application_id,
+            api_key=caller.api_key,
+            accounts=self._accounts,
+            applications=self._applications,
+            versions=versions_asked_for(request),
+        )
+        return self._write(work)
+
+    def _write(self, work: Unit[Account], *, status: int = 200) -> Write[Account]:
+        return Write(work=work, shown=lambda account: self._response(account, status=status))
 
     @unit
     def _register(self, provider: Provider, brought: NewAccount, caller: Caller) -> Steps[Account]:
@@ -189,6 +198,10 @@ class ExternalAccounts:
 
     def _body(self, account: Account) -> AccountBody:
         return account_body(account, access_token=self._secrets.shown(account))
+
+
+def _nothing(_: object) -> Response:
+    return Response(status=204)
 
 
 def _named(request: Request) -> tuple[Provider, str]:

@@ -41,6 +41,14 @@ class TooSlow(Problem):
     """The body did not arrive within its deadline."""
 
 
+class StillRunning(Problem):
+    """The first request with this Idempotency-Key has not been answered yet."""
+
+
+class KeyReused(Problem):
+    """The Idempotency-Key was used for another body."""
+
+
 class ClientGone(Exception):
     """Whoever asked has hung up: there is nobody to answer."""
 

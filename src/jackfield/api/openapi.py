@@ -21,14 +21,15 @@ from jackfield.api.openapi_operations import (
     WEBHOOKS,
     operations,
 )
+from jackfield.api.openapi_parameters import headers, parameters
 from jackfield.api.openapi_refusal import Schema
-from jackfield.api.openapi_schemas import KINDS, schemas
+from jackfield.api.openapi_schemas import schemas
 
 _ABOUT: Final = (
     "The External Accounts API and the Application API as they are published, and beside them "
     "what this gateway adds: every kind of account can be made, changed and deleted; answers "
-    "carry a version for If-Match. A collection answers with and without a slash at its end; "
-    "HEAD answers as GET does, without a body."
+    "carry a version for If-Match; a POST with an Idempotency-Key can be sent again. A collection "
+    "answers with and without a slash at its end; HEAD answers as GET does, without a body."
 )
 _TAGS: Final = {
     ACCOUNTS: "Chat accounts, and which application hears each. A key and its secret, or an "
@@ -37,14 +38,6 @@ _TAGS: Final = {
     WEBHOOKS: "Where the providers call, one path for each of the operator's apps.",
     OPERATIONS: "What an operator's machines ask.",
 }
-_HEADERS: Final[dict[str, str]] = {
-    "X-Request-Id": "The id of this request, as in the operator's logs.",
-    "ETag": "The account's version, for If-Match.",
-    "Allow": "The methods this path has.",
-    "Retry-After": "Seconds to wait before asking again.",
-    "WWW-Authenticate": "The ways to say who is calling.",
-}
-_VERSIONS: Final = "The version that is meant, from an ETag; another one is refused with 412."
 
 
 async def answer_document(request: Request) -> Response:  # noqa: ARG001 - every handler takes one
@@ -91,11 +84,8 @@ def document() -> Schema:
         "components": {
             "schemas": schemas(),
             "responses": {name: refusal.response() for name, refusal in REFUSALS.items()},
-            "parameters": _parameters(),
-            "headers": {
-                name: {"description": text, "schema": {"type": "string"}}
-                for name, text in _HEADERS.items()
-            },
+            "parameters": parameters(),
+            "headers": headers(),
             "securitySchemes": _schemes(),
         },
     }
@@ -122,8 +112,9 @@ def _operation(operation: Operation) -> Schema:
 
 def _responses(operation: Operation) -> Schema:
     names = ["X-Request-Id"] + (["ETag"] if operation.has_version else [])
-    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-    success: Schema = {"description": "Done.", "headers": headers}
+    names += ["Idempotent-Replayed"] if "idempotency_key" in operation.parameters else []
+    told = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    success: Schema = {"description": "Done.", "headers": told}
     if operation.answer is not None:
         success["content"] = {operation.content_type: {"schema": operation.answer}}
     responses: Schema = {str(operation.status): success}
@@ -134,36 +125,6 @@ def _responses(operation: Operation) -> Schema:
         response = {"$ref": f"#/components/responses/{name}"}
         responses[str(REFUSALS[name].status)] = response
     return dict(sorted(responses.items()))
-
-
-def _parameters() -> dict[str, Schema]:
-    word: Schema = {"type": "string", "minLength": 1}
-    texts = {
-        "provider": "The kind of account.",
-        "external_id": "A Page's id, a Viber service id, a WhatsApp number (digits only) or an "
-        "RCS agent's id, percent-encoded.",
-        "application_id": "An application's id.",
-        "kind": "The kind of provider app, such as `meta`.",
-        "name": "The name the operator gave the provider app.",
-    }
-    made: dict[str, Schema] = {
-        name: {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "description": text,
-            "schema": word,
-        }
-        for name, text in texts.items()
-    }
-    made["provider"]["schema"] = {"enum": [provider.value for provider in KINDS]}
-    made["if_match"] = {
-        "name": "If-Match",
-        "in": "header",
-        "description": _VERSIONS,
-        "schema": {"type": "string", "examples": ['"1"', "*"]},
-    }
-    return made
 
 
 def _schemes() -> Schema:

@@ -67,8 +67,15 @@ def _made(provider: Provider) -> Operation:
         answer=ref(f"{short}Account"),
         has_version=True,
         body=ref(f"New{short}Account"),
+        parameters=("idempotency_key",),
         security=EITHER,
-        refusals=(*_ACCOUNT, *_SENT, "AccountLinkForbidden"),
+        refusals=(
+            *_ACCOUNT,
+            *_SENT,
+            "AccountLinkForbidden",
+            "AccountKeyInUse",
+            "AccountKeyReused",
+        ),
     )
 
 
@@ -138,7 +145,7 @@ def _link() -> Operation:
         answer=ref("Account"),
         has_version=True,
         body=ref("Link"),
-        parameters=("provider", "external_id", "if_match"),
+        parameters=("provider", "external_id", "if_match", "idempotency_key"),
         security=EITHER,
         refusals=(
             *_ACCOUNT,
@@ -147,6 +154,7 @@ def _link() -> Operation:
             "AccountNotFound",
             "AccountLinkConflict",
             "AccountStale",
+            "AccountKeyReused",
         ),
     )
 

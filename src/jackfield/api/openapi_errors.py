@@ -12,6 +12,12 @@ from typing import Final
 from jackfield.api.openapi_refusal import INSTANCE, TEXT, Refusal, Schema, Words, exactly, faults
 
 _STALE: Final = "It was changed since you read it: read it again, then decide."
+_RUNNING: Final = (
+    "The first request with this Idempotency-Key is still running: send it again shortly."
+)
+_REUSED: Final = (
+    "This Idempotency-Key was used with another body: take a new key for a new request."
+)
 _MESSAGES: Final = "https://www.nexmo.com/messages/Errors#"
 _NO_ACCESS: Final = exactly(
     title="Wrong authentication - You are not authorised to access this resource"
@@ -22,8 +28,10 @@ _ACCOUNTS: Final = Words(
     shown={
         "WrongMethod": (405, "WrongVerb", "Method not allowed"),
         "TooSlow": (408, "Timeout", "Request timeout"),
+        "KeyInUse": (409, "IdempotencyKeyInUse", "Idempotency key in use"),
         "Stale": (412, "PreconditionFailed", "Precondition failed"),
         "TooLarge": (413, "TooLarge", "Request too large"),
+        "KeyReused": (422, "IdempotencyKeyReused", "Idempotency key reused"),
         "Bug": (500, "InternalError", "Internal error"),
         "Unavailable": (503, "Unavailable", "Service unavailable"),
     },
@@ -34,9 +42,19 @@ def _forbidden(detail: str) -> Schema:
     return exactly(type=_MESSAGES + "Forbidden", title="Forbidden", detail=detail)
 
 
-def _conflict(description: str, detail: str) -> Refusal:
+def _conflict(description: str, detail: str, *others: Schema) -> Refusal:
     body = exactly(type=_MESSAGES + "Conflict", title="Application conflict", detail=detail)
-    return Refusal(status=409, description=description, bodies=(body,))
+    return Refusal(status=409, description=description, bodies=(body, *others))
+
+
+def _keyed(words: Words) -> dict[str, Refusal]:
+    """Return what a request with an Idempotency-Key may be told beside the rest."""
+    return dict(
+        (
+            words.refusal("KeyInUse", "The first request with this key still runs.", _RUNNING),
+            words.refusal("KeyReused", "This key was used with another body.", _REUSED),
+        )
+    )
 
 
 _INVALID = exactly(
@@ -83,7 +101,12 @@ _ACCOUNT_REFUSALS: Final[dict[str, Refusal]] = {
         bodies=(_NO_ACCESS, _forbidden("Cannot unlink application")),
     ),
     "AccountNotFound": Refusal(status=404, description="No such account. The body is empty."),
-    "AccountLinkConflict": _conflict("It holds a link already.", "Unable to link application"),
+    **_keyed(_ACCOUNTS),
+    "AccountLinkConflict": _conflict(
+        "It holds a link already, or the first request with this Idempotency-Key still runs.",
+        "Unable to link application",
+        *_ACCOUNTS.refusal("KeyInUse", "", _RUNNING)[1].bodies,
+    ),
     "AccountUnlinkConflict": _conflict(
         "It is not linked to that one.", "Unable to unlink application"
     ),
@@ -101,7 +124,9 @@ _APPLICATIONS: Final = Words(
         "NotFound": (404, "#not-found", "Not Found"),
         "WrongMethod": (405, "#wrong-verb", "Method Not Allowed"),
         "TooSlow": (408, "#timeout", "Request Timeout"),
+        "KeyInUse": (409, "#idempotency-key-in-use", "Idempotency Key In Use"),
         "TooLarge": (413, "#too-large", "Request Too Large"),
+        "KeyReused": (422, "#idempotency-key-reused", "Idempotency Key Reused"),
         "Bug": (500, "#internal-error", "Internal Error"),
         "Unavailable": (503, "#unavailable", "Service Unavailable"),
     },
@@ -142,6 +167,7 @@ _APPLICATION_REFUSALS: Final[dict[str, Refusal]] = {
             ),
         )
     ),
+    **_keyed(_APPLICATIONS),
     **_APPLICATIONS.common(1 << 20),
 }
 

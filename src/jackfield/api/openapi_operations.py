@@ -45,34 +45,36 @@ def operations() -> list[Operation]:
 def _all_applications() -> list[Operation]:
     number = query("page", whole(LAST_PAGE, 1), "Which page, from 1.")
     size = query("page_size", whole(LARGEST_PAGE, 10), "Applications on a page.")
-    route = APPLICATIONS_PATH + "/?"
-    return [
-        Operation(
-            method="GET",
-            path=APPLICATIONS_PATH,
-            route=route,
-            name="listApplication",
-            tag=APPLICATIONS,
-            summary="List your applications",
-            answer=ref("ApplicationPage"),
-            parameters=(number, size),
-            security=_SECRET,
-            refusals=(*_APPLICATION, "ApplicationListInvalid"),
-        ),
-        Operation(
-            method="POST",
-            path=APPLICATIONS_PATH,
-            route=route,
-            name="createApplication",
-            tag=APPLICATIONS,
-            summary="Create an application",
-            status=201,
-            answer=ref("Application"),
-            body=ref("ApplicationDescription"),
-            security=_SECRET,
-            refusals=(*_APPLICATION, *_DESCRIBED),
-        ),
-    ]
+    listed = Operation(
+        method="GET",
+        path=APPLICATIONS_PATH,
+        route=APPLICATIONS_PATH + "/?",
+        name="listApplication",
+        tag=APPLICATIONS,
+        summary="List your applications",
+        answer=ref("ApplicationPage"),
+        parameters=(number, size),
+        security=_SECRET,
+        refusals=(*_APPLICATION, "ApplicationListInvalid"),
+    )
+    return [listed, _made_application()]
+
+
+def _made_application() -> Operation:
+    return Operation(
+        method="POST",
+        path=APPLICATIONS_PATH,
+        route=APPLICATIONS_PATH + "/?",
+        name="createApplication",
+        tag=APPLICATIONS,
+        summary="Create an application",
+        status=201,
+        answer=ref("Application"),
+        body=ref("ApplicationDescription"),
+        parameters=("idempotency_key",),
+        security=_SECRET,
+        refusals=(*_APPLICATION, *_DESCRIBED, "ApplicationKeyInUse", "ApplicationKeyReused"),
+    )
 
 
 def _one_application() -> list[Operation]:

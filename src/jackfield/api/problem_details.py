@@ -16,7 +16,9 @@ from starlette.types import Scope
 
 from jackfield.api.http import (
     Header,
+    KeyReused,
     Response,
+    StillRunning,
     TooSlow,
     WrongMethod,
     raw_path,
@@ -74,6 +76,8 @@ class _Dialect:
 
 _SORRY = "The fault is ours. The operator finds it in the logs under this id."
 _STALE = "It was changed since you read it: read it again, then decide."
+_RUNNING = "The first request with this Idempotency-Key is still running: send it again shortly."
+_REUSED = "This Idempotency-Key was used with another body: take a new key for a new request."
 
 _MESSAGES = "https://www.nexmo.com/messages/Errors#"
 _NO_ACCESS = "Wrong authentication - You are not authorised to access this resource"
@@ -99,8 +103,14 @@ _EXTERNAL_ACCOUNTS = _Dialect(
         WrongMethod: _Form(405, _MESSAGES + "WrongVerb", "Method not allowed"),
         TooSlow: _Form(408, _MESSAGES + "Timeout", "Request timeout"),
         Conflict: _Form(409, _MESSAGES + "Conflict", "Application conflict", has_instance=False),
+        StillRunning: _Form(
+            409, _MESSAGES + "IdempotencyKeyInUse", "Idempotency key in use", _RUNNING
+        ),
         Stale: _Form(412, _MESSAGES + "PreconditionFailed", "Precondition failed", _STALE),
         TooLarge: _Form(413, _MESSAGES + "TooLarge", "Request too large"),
+        KeyReused: _Form(
+            422, _MESSAGES + "IdempotencyKeyReused", "Idempotency key reused", _REUSED
+        ),
         _Bug: _Form(500, _MESSAGES + "InternalError", "Internal error", _SORRY),
         Unavailable: _Form(503, _MESSAGES + "Unavailable", "Service unavailable"),
     },
@@ -137,8 +147,14 @@ _APPLICATIONS = _Dialect(
         WrongMethod: _Form(405, _ERRORS + "#wrong-verb", "Method Not Allowed"),
         TooSlow: _Form(408, _ERRORS + "#timeout", "Request Timeout"),
         Conflict: _Form(409, _ERRORS + "#conflict", "Conflict"),
+        StillRunning: _Form(
+            409, _ERRORS + "#idempotency-key-in-use", "Idempotency Key In Use", _RUNNING
+        ),
         Stale: _Form(412, _ERRORS + "#precondition-failed", "Precondition Failed", _STALE),
         TooLarge: _Form(413, _ERRORS + "#too-large", "Request Too Large"),
+        KeyReused: _Form(
+            422, _ERRORS + "#idempotency-key-reused", "Idempotency Key Reused", _REUSED
+        ),
         _Bug: _Form(500, _ERRORS + "#internal-error", "Internal Error", _SORRY),
         Unavailable: _Form(503, _ERRORS + "#unavailable", "Service Unavailable"),
     },
@@ -158,8 +174,10 @@ _PLAIN = _Dialect(
         WrongMethod: _Form(405, title="Method Not Allowed"),
         TooSlow: _Form(408, title="Request Timeout"),
         Conflict: _Form(409, title="Conflict"),
+        StillRunning: _Form(409, title="Idempotency Key In Use", detail=_RUNNING),
         Stale: _Form(412, title="Precondition Failed", detail=_STALE),
         TooLarge: _Form(413, title="Request Too Large"),
+        KeyReused: _Form(422, title="Idempotency Key Reused", detail=_REUSED),
         _Bug: _Form(500, title="Internal Error", detail=_SORRY),
         Unavailable: _Form(503, title="Service Unavailable"),
     },
