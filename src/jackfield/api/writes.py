@@ -53,7 +53,7 @@ class Writes:
         asked = await asked_once(request, caller)
         if asked is None:
             return await self.make(await prepare(request, caller))
-        # Two of one batch would not see each other's rows; other processes wait for a commit.
+        # What another process runs is not known here; that is found out when both commit.
         if asked.key in self._running:
             raise StillRunning
         self._running.add(asked.key)
