@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from jackfield.clock import Moment
-from jackfield.problems import NotFound
+from jackfield.problems import NotFound, OutcomeUnknown
 from jackfield.units import Steps, Unit, alone, unit
 
 
@@ -131,6 +131,27 @@ def remove(application_id: str, *, api_key: str, applications: Applications) -> 
     Raises NotFound for an application that the tenant does not have.
     """
     return alone(_remove(application_id, api_key, applications))
+
+
+@unit
+def stands(written: Application, *, applications: Applications) -> Steps[bool]:
+    """Say whether an application is as a write returned it, when nobody knows if it was stored.
+
+    Raises OutcomeUnknown when it was changed since, so that it can be said no more.
+    """
+    found = yield from applications.find(written.id)
+    if found == written:
+        return True
+    if found is None or found.version < written.version:
+        return False
+    raise OutcomeUnknown
+
+
+@unit
+def is_gone(application_id: str, *, applications: Applications) -> Steps[bool]:
+    """Say whether there is no such application; an id is never used again."""
+    found = yield from applications.find(application_id)
+    return found is None
 
 
 @unit

@@ -14,6 +14,7 @@ from jackfield.problems import (
     Invalid,
     InvalidParameter,
     NotFound,
+    OutcomeUnknown,
     Problem,
     Stale,
 )
@@ -156,17 +157,41 @@ def delete(
     now: Moment,
     accounts: Accounts,
     versions: Collection[int] | None = None,
-) -> Steps[None]:
+) -> Steps[Account]:
     """Delete an account of the tenant; its link goes with it, and what is owed goes to dead.
+
+    Returns the account as it was.
 
     Raises NotFound when nobody has the account, Forbidden (without a reason) when another
     tenant has it (ruling R5), and Stale when it has none of `versions`.
     """
-    is_gone = False
-    while not is_gone:
-        account = yield from accounts.find(provider, external_id)
-        account = _own(account, api_key, versions=versions, foreign=Forbidden)
-        is_gone = yield from accounts.delete(account, now=now)
+    while True:
+        there = yield from accounts.find(provider, external_id)
+        account = _own(there, api_key, versions=versions, foreign=Forbidden)
+        was_quicker = yield from accounts.delete(account, now=now)
+        if was_quicker:
+            return account
+
+
+@unit
+def stands(written: Account, *, accounts: Accounts) -> Steps[bool]:
+    """Say whether an account is as a write returned it, when nobody knows if that was stored.
+
+    Raises OutcomeUnknown when it was changed since, so that it can be said no more.
+    """
+    found = yield from accounts.find(written.provider, written.external_id)
+    if found == written:
+        return True
+    if found is None or found.id != written.id or found.version < written.version:
+        return False
+    raise OutcomeUnknown
+
+
+@unit
+def is_gone(deleted: Account, *, accounts: Accounts) -> Steps[bool]:
+    """Say whether an account is not there, or another one by its name, which has another id."""
+    found = yield from accounts.find(deleted.provider, deleted.external_id)
+    return found is None or found.id != deleted.id
 
 
 def _own(

@@ -154,7 +154,7 @@ class Book:
                     applications=applications,
                 )
             case Delete(api_key, provider, external_id):
-                deletion: Unit[None] = links.delete(
+                deletion: Unit[Account] = links.delete(
                     provider,
                     self.name(external_id),
                     api_key=self.name(api_key),

@@ -21,12 +21,20 @@ from jackfield.api.application_fields import KEY_BITS, description
 from jackfield.api.bodies import Fields, json_fields
 from jackfield.api.http import Request, Response
 from jackfield.api.writes import Write, Writes
-from jackfield.applications import Application, Applications, Description, change, remove
+from jackfield.applications import (
+    Application,
+    Applications,
+    Description,
+    change,
+    is_gone,
+    remove,
+    stands,
+)
 from jackfield.auth import Caller
 from jackfield.clock import Clock
 from jackfield.ids import application_id
 from jackfield.problems import NotFound
-from jackfield.units import Steps, Store, unit
+from jackfield.units import Steps, Store, Unit, unit
 
 LARGEST_PAGE: Final = 100
 LAST_PAGE: Final = 2**53 - 1
@@ -94,8 +102,8 @@ class ApplicationPages:
         if given.public_key is None and fields.nested("keys") is not None:
             given, private_key = await self._with_new_keys(given)
         work = change(wanted.id, given, api_key=caller.api_key, applications=self._applications)
-        shown = partial(application_response, private_key=private_key)
-        response = await self._writes.make(Write(work=work, shown=shown))
+        write = self._write(work, private_key=private_key)
+        response = await self._writes.make(write)
         self._released()
         return response
 
@@ -103,7 +111,12 @@ class ApplicationPages:
         """Delete one application and its links; what waits for it is held (ruling R18)."""
         wanted = request.parameters["application_id"]
         work = remove(wanted, api_key=caller.api_key, applications=self._applications)
-        response = await self._writes.make(Write(work=work, shown=lambda _: Response(status=204)))
+        write = Write(
+            work=work,
+            shown=lambda _: Response(status=204),
+            stands=lambda _: is_gone(wanted, applications=self._applications),
+        )
+        response = await self._writes.make(write)
         self._released()
         return response
 
@@ -124,9 +137,15 @@ class ApplicationPages:
             version=1,
             created_at=self._clock(),
         )
+        return self._write(self._add(application), private_key=private_key, status=201)
+
+    def _write(
+        self, work: Unit[Application], *, private_key: str | None, status: int = 200
+    ) -> Write[Application]:
         return Write(
-            work=self._add(application),
-            shown=partial(application_response, private_key=private_key, status=201),
+            work=work,
+            shown=partial(application_response, private_key=private_key, status=status),
+            stands=partial(stands, applications=self._applications),
         )
 
     @unit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from jackfield.accounts import Account, Accounts, Draft, Provider, Standing
 from jackfield.api.account_fields import (
@@ -24,7 +25,7 @@ from jackfield.api.writes import Write, Writes
 from jackfield.applications import Applications
 from jackfield.auth import Caller
 from jackfield.clock import Clock
-from jackfield.links import change, delete, link, register, unlink
+from jackfield.links import change, delete, is_gone, link, register, stands, unlink
 from jackfield.problems import NotFound
 from jackfield.provider_apps import ProviderApps
 from jackfield.sealing import Keyring
@@ -116,7 +117,12 @@ class ExternalAccounts:
             versions=versions_asked_for(request),
         )
         # Alone, so that no message arrives between its statements.
-        return await self._writes.make(Write(work=alone(work), shown=_nothing))
+        write = Write(
+            work=alone(work),
+            shown=_nothing,
+            stands=partial(is_gone, accounts=self._accounts),
+        )
+        return await self._writes.make(write)
 
     async def link(self, request: Request, caller: Caller) -> Response:
         """Link one account to one application (rulings R6, R7, R24, R29)."""
@@ -136,7 +142,7 @@ class ExternalAccounts:
             applications=self._applications,
             versions=versions_asked_for(request),
         )
-        return await self._writes.make(Write(work=work, shown=_nothing))
+        return await self._writes.make(replace(self._write(work), shown=_nothing))
 
     async def _creation(self, request: Request, caller: Caller) -> Write[Account]:
         provider = provider_asked_for(request)
@@ -160,7 +166,11 @@ class ExternalAccounts:
         return self._write(work)
 
     def _write(self, work: Unit[Account], *, status: int = 200) -> Write[Account]:
-        return Write(work=work, shown=lambda account: self._response(account, status=status))
+        return Write(
+            work=work,
+            shown=partial(self._response, status=status),
+            stands=partial(stands, accounts=self._accounts),
+        )
 
     @unit
     def _register(self, provider: Provider, brought: NewAccount, caller: Caller) -> Steps[Account]:

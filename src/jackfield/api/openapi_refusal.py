@@ -23,7 +23,7 @@ _USE: Final[Schema] = {
     "pattern": "^Use one of: [A-Z]+(, [A-Z]+)*\\.$",
     "examples": ["Use one of: GET, HEAD."],
 }
-_LATER: Final[Schema] = TEXT | {"examples": ["The store is closing; try again shortly."]}
+_LATER: Final[Schema] = TEXT | {"examples": ["Nothing was stored: send it again."]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,10 @@ class Words:
                 self.refusal("TooLarge", f"More than {limit} bytes.", _BIG.format(limit)),
                 self.refusal("Bug", "A fault of the gateway.", _SORRY),
                 self.refusal(
-                    "Unavailable", "Not now: nothing was stored. Try again.", _LATER, "Retry-After"
+                    "Unavailable",
+                    "Not now. The detail says whether anything was stored, and what to do.",
+                    _LATER,
+                    "Retry-After",
                 ),
             )
         )

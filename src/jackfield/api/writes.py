@@ -9,21 +9,28 @@ from typing import Final, Generic, TypeAlias
 from jackfield.api.http import Header, Request, Response, StillRunning
 from jackfield.api.idempotency import Asked, KeptAnswers, asked_once
 from jackfield.auth import Caller
-from jackfield.problems import Problem
+from jackfield.problems import OutcomeUnknown, Problem, Unavailable
 from jackfield.units import Result, Steps, Store, Unit, alone, unit
 
 REPLAYED: Final[Header] = (b"idempotent-replayed", b"true")
 
+_NOTHING = "Nothing was stored: send it again."
+_UNKNOWN = "It is not known whether this was stored: look what is there before you send it again."
+_KEYED = "It is not known whether this was stored: send it again with the same Idempotency-Key."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write(Generic[Result]):
-    """One write: what it changes, and how its result is answered, which is always a 2xx.
+    """One write: what it changes, how its result is answered, and how to see whether it stands.
 
-    `shown` runs inside the unit where the answer is kept: it touches nothing.
+    `shown` always gives a 2xx; it runs inside the unit where the answer is kept, and touches
+    nothing. `stands` looks whether a result is what is stored; it raises `OutcomeUnknown` where
+    that can be said no more.
     """
 
     work: Unit[Result]
     shown: Callable[[Result], Response]
+    stands: Callable[[Result], Unit[bool]]
 
 
 Prepare: TypeAlias = Callable[[Request, Caller], Awaitable[Write[Result]]]
@@ -38,8 +45,20 @@ class Writes:
         self._running: set[tuple[str, str, str, str]] = set()
 
     async def make(self, write: Write[Result]) -> Response:
-        """Make a write and answer it; raises what its work raises."""
-        return write.shown(await self._store.commit(write.work))
+        """Make a write and answer it; raises what its work raises.
+
+        Where COMMIT gave no answer, look whether the result stands, and answer what is so.
+        Raises `Unavailable` when nothing was stored, and `OutcomeUnknown` when nobody can look.
+        """
+        results: list[Result] = []
+        try:
+            result = await self._store.commit(_noted(write.work, results))
+        except OutcomeUnknown as unknown:
+            for result in results:
+                if await self._look(write.stands(result), otherwise=_UNKNOWN):
+                    return write.shown(result)
+            raise Unavailable(_NOTHING) from unknown
+        return write.shown(result)
 
     async def make_once(
         self, request: Request, caller: Caller, prepare: Prepare[Result]
@@ -68,6 +87,13 @@ class Writes:
     async def _first(self, asked: Asked, write: Write[Result]) -> Response:
         try:
             return await self._store.commit(self._keeping(asked, write))
+        except OutcomeUnknown as unknown:
+            kept = await self._look(self._kept.find(asked), otherwise=_KEYED)
+            if kept is None:
+                raise Unavailable(_NOTHING) from unknown
+            return kept
+        except Unavailable:
+            raise
         except Problem:
             # Another process may have been quicker: then this one failed because of that.
             kept = await self._store.read(self._kept.find(asked))
@@ -75,9 +101,31 @@ class Writes:
                 raise
             return _replayed(kept)
 
+    async def _look(self, looking: Unit[Result], *, otherwise: str) -> Result:
+        try:
+            return await self._store.read(looking)
+        except Unavailable as unavailable:
+            raise OutcomeUnknown(otherwise) from unavailable
+
     def _keeping(self, asked: Asked, write: Write[Result]) -> Unit[Response]:
         work = _kept_with(write, lambda response: self._kept.keep(asked, response))
         return alone(work) if write.work.is_alone else work
+
+
+def _noted(work: Unit[Result], results: list[Result]) -> Unit[Result]:
+    """Return `work`, which leaves its result in `results`; none if it raises.
+
+    A unit changes nothing but rows; this one's note is wiped whenever it is started afresh.
+    """
+
+    @unit
+    def run() -> Steps[Result]:
+        results.clear()
+        result = yield from work
+        results.append(result)
+        return result
+
+    return alone(run()) if work.is_alone else run()
 
 
 @unit
