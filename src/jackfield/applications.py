@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
 from jackfield.clock import Moment
-from jackfield.problems import NotFound, OutcomeUnknown
+from jackfield.problems import NotFound, OutcomeUnknown, Stale
 from jackfield.units import Steps, Unit, alone, unit
 
 
@@ -114,23 +114,31 @@ def change(
     *,
     api_key: str,
     applications: Applications,
+    versions: Collection[int] | None = None,
 ) -> Unit[Application]:
     """Replace all that a tenant says of an application of its own, and return it.
 
     Its version is raised when that differs from what was there. Without the messages capability
     it loses its links, and what waits for it is held (ruling R18); without a URL that is held too,
     and a URL where there was none releases what is held. Raises NotFound for an application that
-    the tenant does not have.
+    the tenant does not have, and Stale when it has none of `versions`.
     """
-    return alone(_change(application_id, description, api_key, applications))
+    return alone(_change(application_id, description, api_key, applications, versions))
 
 
-def remove(application_id: str, *, api_key: str, applications: Applications) -> Unit[None]:
+def remove(
+    application_id: str,
+    *,
+    api_key: str,
+    applications: Applications,
+    versions: Collection[int] | None = None,
+) -> Unit[None]:
     """Delete an application of a tenant's, with its links; what waits for it is held (R18).
 
-    Raises NotFound for an application that the tenant does not have.
+    Raises NotFound for an application that the tenant does not have, and Stale when it has none
+    of `versions`.
     """
-    return alone(_remove(application_id, api_key, applications))
+    return alone(_remove(application_id, api_key, applications, versions))
 
 
 @unit
@@ -156,9 +164,13 @@ def is_gone(application_id: str, *, applications: Applications) -> Steps[bool]:
 
 @unit
 def _change(
-    application_id: str, description: Description, api_key: str, applications: Applications
+    application_id: str,
+    description: Description,
+    api_key: str,
+    applications: Applications,
+    versions: Collection[int] | None,
 ) -> Steps[Application]:
-    there = yield from _owned(application_id, api_key, applications)
+    there = yield from _owned(application_id, api_key, applications, versions)
     wanted = replace(
         there,
         name=description.name,
@@ -182,15 +194,27 @@ def _change(
 
 
 @unit
-def _remove(application_id: str, api_key: str, applications: Applications) -> Steps[None]:
-    there = yield from _owned(application_id, api_key, applications)
+def _remove(
+    application_id: str,
+    api_key: str,
+    applications: Applications,
+    versions: Collection[int] | None,
+) -> Steps[None]:
+    there = yield from _owned(application_id, api_key, applications, versions)
     yield from applications.unbind(application_id)
     yield from applications.remove(there)
 
 
 @unit
-def _owned(application_id: str, api_key: str, applications: Applications) -> Steps[Application]:
+def _owned(
+    application_id: str,
+    api_key: str,
+    applications: Applications,
+    versions: Collection[int] | None,
+) -> Steps[Application]:
     application = yield from applications.find_to_change(application_id)
     if application is None or application.api_key != api_key:
         raise NotFound
+    if versions is not None and application.version not in versions:
+        raise Stale
     return application

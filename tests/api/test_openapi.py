@@ -257,6 +257,16 @@ async def test_answers_about_applications_are_as_documented(sqlite_doors: Doors)
         ("getApplication", 404, await caller.get(f"{base}/{UNKNOWN}")),
         ("updateApplication", 200, await caller.ask("PUT", one, body={"name": "Shop"})),
         ("updateApplication", 400, await caller.ask("PUT", one, body={"name": 1})),
+        (
+            "updateApplication",
+            412,
+            await caller.ask("PUT", one, body={"name": "Shop"}, headers={"if-match": '"9"'}),
+        ),
+        (
+            "deleteApplication",
+            412,
+            await caller.ask("DELETE", one, headers={"if-match": '"9"'}),
+        ),
         ("deleteApplication", 204, await caller.ask("DELETE", one)),
         ("deleteApplication", 404, await caller.ask("DELETE", one)),
     ]

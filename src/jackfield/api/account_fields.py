@@ -1,9 +1,8 @@
-"""What is sent about an account: a new one, a change of one, and which version is meant."""
+"""What is sent about an account: a new one, and a change of one."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,9 +18,6 @@ LONGEST_ID: Final = 128
 
 _FIXED: Final = ("external_id", "api_key", "provider")
 _CREDENTIALS: Final = ("access_token", "credentials")
-
-# What an ETag of ours looks like inside a list; a weak one never matches strongly (RFC 9110).
-_ETAG = re.compile(r'(?:^|,)[ \t]*"([1-9][0-9]{0,17})"[ \t]*(?=,|$)')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,15 +94,3 @@ def account_change(fields: Fields) -> AccountChange:
         applications=applications if "applications" in given else None,
         credentials={member: given[member] for member in _CREDENTIALS if member in given},
     )
-
-
-def versions_asked_for(request: Request) -> Collection[int] | None:
-    """Return the versions that `If-Match` names, or None when any will do (ruling R23).
-
-    What is no strong ETag of ours matches no version.
-    """
-    lines = request.headers("if-match")
-    sent = ",".join(lines)
-    if not lines or sent.strip() == "*":
-        return None
-    return {int(number) for number in _ETAG.findall(sent)}

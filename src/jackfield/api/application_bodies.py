@@ -9,6 +9,7 @@ import msgspec
 
 from jackfield.api.http import JSON_CONTENT, Response
 from jackfield.api.representations import LinkBody
+from jackfield.api.versions import etag
 from jackfield.applications import Application, ApplicationPage
 
 APPLICATIONS_PATH: Final = "/v2/applications"
@@ -60,12 +61,13 @@ def application_document(
 def application_response(
     application: Application, *, private_key: str | None = None, status: int = 200
 ) -> Response:
-    """Return the answer that holds one application.
+    """Return the answer that holds one application, with its version as a strong ETag (R23).
 
     `private_key` is there once, in the answer to the request that made it.
     """
     body = _body(application, private_key=private_key)
-    return Response(status=status, body=_encoder.encode(body), headers=(JSON_CONTENT,))
+    headers = (JSON_CONTENT, etag(application.version))
+    return Response(status=status, body=_encoder.encode(body), headers=headers)
 
 
 def application_page_response(

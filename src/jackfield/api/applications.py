@@ -20,6 +20,7 @@ from jackfield.api.application_bodies import application_page_response, applicat
 from jackfield.api.application_fields import KEY_BITS, description
 from jackfield.api.bodies import Fields, json_fields
 from jackfield.api.http import Request, Response
+from jackfield.api.versions import versions_asked_for
 from jackfield.api.writes import Write, Writes
 from jackfield.applications import (
     Application,
@@ -90,7 +91,7 @@ class ApplicationPages:
         return application_response(await self._wanted(request, caller))
 
     async def replace(self, request: Request, caller: Caller) -> Response:
-        """Replace all that is said of one application: what is left out is taken away.
+        """Replace all that is said of one application: what is left out is taken away (R23).
 
         Without `keys` it has no public key any more; an empty `keys` asks for a new pair, whose
         private key is shown this once.
@@ -101,16 +102,27 @@ class ApplicationPages:
         private_key = None
         if given.public_key is None and fields.nested("keys") is not None:
             given, private_key = await self._with_new_keys(given)
-        work = change(wanted.id, given, api_key=caller.api_key, applications=self._applications)
+        work = change(
+            wanted.id,
+            given,
+            api_key=caller.api_key,
+            applications=self._applications,
+            versions=versions_asked_for(request),
+        )
         write = self._write(work, private_key=private_key)
         response = await self._writes.make(write)
         self._released()
         return response
 
     async def delete(self, request: Request, caller: Caller) -> Response:
-        """Delete one application and its links; what waits for it is held (ruling R18)."""
+        """Delete one application and its links; what waits for it is held (rulings R18, R23)."""
         wanted = request.parameters["application_id"]
-        work = remove(wanted, api_key=caller.api_key, applications=self._applications)
+        work = remove(
+            wanted,
+            api_key=caller.api_key,
+            applications=self._applications,
+            versions=versions_asked_for(request),
+        )
         write = Write(
             work=work,
             shown=lambda _: Response(status=204),

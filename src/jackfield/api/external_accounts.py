@@ -14,13 +14,13 @@ from jackfield.api.account_fields import (
     account_change,
     new_account,
     provider_asked_for,
-    versions_asked_for,
 )
 from jackfield.api.account_pages import account_page_response, paging
 from jackfield.api.account_secrets import AccountSecrets
 from jackfield.api.bodies import json_fields
 from jackfield.api.http import Request, Response
 from jackfield.api.representations import AccountBody, account_body, account_response
+from jackfield.api.versions import versions_asked_for
 from jackfield.api.writes import Write, Writes
 from jackfield.applications import Applications
 from jackfield.auth import Caller

@@ -125,6 +125,7 @@ _APPLICATIONS: Final = Words(
         "WrongMethod": (405, "#wrong-verb", "Method Not Allowed"),
         "TooSlow": (408, "#timeout", "Request Timeout"),
         "KeyInUse": (409, "#idempotency-key-in-use", "Idempotency Key In Use"),
+        "Stale": (412, "#precondition-failed", "Precondition Failed"),
         "TooLarge": (413, "#too-large", "Request Too Large"),
         "KeyReused": (422, "#idempotency-key-reused", "Idempotency Key Reused"),
         "Bug": (500, "#internal-error", "Internal Error"),
@@ -168,6 +169,7 @@ _APPLICATION_REFUSALS: Final[dict[str, Refusal]] = {
         )
     ),
     **_keyed(_APPLICATIONS),
+    **dict([_APPLICATIONS.refusal("Stale", "If-Match names another version.", _STALE)]),
     **_APPLICATIONS.common(1 << 20),
 }
 

@@ -70,6 +70,7 @@ def _made_application() -> Operation:
         summary="Create an application",
         status=201,
         answer=ref("Application"),
+        has_version=True,
         body=ref("ApplicationDescription"),
         parameters=("idempotency_key",),
         security=_SECRET,
@@ -87,6 +88,7 @@ def _one_application() -> list[Operation]:
             tag=APPLICATIONS,
             summary="Retrieve an application",
             answer=answer,
+            has_version=True,
             parameters=("application_id",),
             security=_SECRET,
             refusals=(*_APPLICATION, "ApplicationNotFound"),
@@ -98,10 +100,11 @@ def _one_application() -> list[Operation]:
             tag=APPLICATIONS,
             summary="Replace an application: what is left out is taken away",
             answer=answer,
+            has_version=True,
             body=ref("ApplicationDescription"),
-            parameters=("application_id",),
+            parameters=("application_id", "if_match"),
             security=_SECRET,
-            refusals=(*_APPLICATION, *_DESCRIBED, "ApplicationNotFound"),
+            refusals=(*_APPLICATION, *_DESCRIBED, "ApplicationNotFound", "ApplicationStale"),
         ),
         _deleted_application(),
     ]
@@ -115,9 +118,9 @@ def _deleted_application() -> Operation:
         tag=APPLICATIONS,
         summary="Delete an application, and its links",
         status=204,
-        parameters=("application_id",),
+        parameters=("application_id", "if_match"),
         security=_SECRET,
-        refusals=(*_APPLICATION, "ApplicationNotFound"),
+        refusals=(*_APPLICATION, "ApplicationNotFound", "ApplicationStale"),
     )
 
 

@@ -10,7 +10,7 @@ from jackfield.api.openapi_schemas import KINDS
 
 _HEADERS: Final[dict[str, str]] = {
     "X-Request-Id": "The id of this request, as in the operator's logs.",
-    "ETag": "The account's version, for If-Match.",
+    "ETag": "The version of what is shown, for If-Match.",
     "Idempotent-Replayed": "`true` when this is the answer to an earlier request with this key.",
     "Allow": "The methods this path has.",
     "Retry-After": "Seconds to wait before asking again.",

@@ -8,6 +8,7 @@ import msgspec
 
 from jackfield.accounts import Account, Provider
 from jackfield.api.http import JSON_CONTENT, Response
+from jackfield.api.versions import etag
 
 ACCOUNTS_PATH: Final = "/beta/chatapp-accounts"
 
@@ -63,5 +64,5 @@ def account_response(body: AccountBody, *, version: int, status: int = 200) -> R
     return Response(
         status=status,
         body=_encoder.encode(body),
-        headers=(JSON_CONTENT, (b"etag", b'"%d"' % version)),
+        headers=(JSON_CONTENT, etag(version)),
     )
