@@ -33,7 +33,7 @@ _ABOUT: Final = (
 )
 _TAGS: Final = {
     ACCOUNTS: "Chat accounts, and which application hears each. A key and its secret, or an "
-    "application's token.",
+    "application's token. Accept and Content-Type are not looked at: all is JSON.",
     APPLICATIONS: "Who receives, where, and the keys they call with. A key and its secret only.",
     WEBHOOKS: "Where the providers call, one path for each of the operator's apps.",
     OPERATIONS: "What an operator's machines ask.",

@@ -116,6 +116,7 @@ _ACCOUNT_REFUSALS: Final[dict[str, Refusal]] = {
 
 _ERRORS: Final = "https://developer.nexmo.com/api-errors"
 _FAULTY: Final = "The request failed due to validation errors"
+_ONLY_JSON: Final = "Invalid {} header provided. Must be one of the following: 'application/json'"
 _APPLICATIONS: Final = Words(
     "Application",
     _ERRORS,
@@ -123,10 +124,12 @@ _APPLICATIONS: Final = Words(
         "Unauthorized": (401, "#unauthorized", "Invalid credentials supplied"),
         "NotFound": (404, "#not-found", "Not Found"),
         "WrongMethod": (405, "#wrong-verb", "Method Not Allowed"),
+        "NotAcceptable": (406, "#accept-header", "Invalid Accept header"),
         "TooSlow": (408, "#timeout", "Request Timeout"),
         "KeyInUse": (409, "#idempotency-key-in-use", "Idempotency Key In Use"),
         "Stale": (412, "#precondition-failed", "Precondition Failed"),
         "TooLarge": (413, "#too-large", "Request Too Large"),
+        "NotJson": (415, "#content-type-header", "Invalid Content-Type header"),
         "KeyReused": (422, "#idempotency-key-reused", "Idempotency Key Reused"),
         "Bug": (500, "#internal-error", "Internal Error"),
         "Unavailable": (503, "#unavailable", "Service Unavailable"),
@@ -169,7 +172,17 @@ _APPLICATION_REFUSALS: Final[dict[str, Refusal]] = {
         )
     ),
     **_keyed(_APPLICATIONS),
-    **dict([_APPLICATIONS.refusal("Stale", "If-Match names another version.", _STALE)]),
+    **dict(
+        (
+            _APPLICATIONS.refusal(
+                "NotAcceptable", "Accept excludes JSON.", _ONLY_JSON.format("Accept")
+            ),
+            _APPLICATIONS.refusal("Stale", "If-Match names another version.", _STALE),
+            _APPLICATIONS.refusal(
+                "NotJson", "A body that is not JSON.", _ONLY_JSON.format("Content-Type")
+            ),
+        )
+    ),
     **_APPLICATIONS.common(1 << 20),
 }
 

@@ -23,10 +23,16 @@ _OPERATOR: Final[tuple[Schema, ...]] = ({}, {"operations": []})
 _APPLICATION: Final = (
     "ApplicationUnauthorized",
     "ApplicationWrongMethod",
+    "ApplicationNotAcceptable",
     "ApplicationBug",
     "ApplicationUnavailable",
 )
-_DESCRIBED: Final = ("ApplicationInvalid", "ApplicationTooSlow", "ApplicationTooLarge")
+_DESCRIBED: Final = (
+    "ApplicationInvalid",
+    "ApplicationTooSlow",
+    "ApplicationTooLarge",
+    "ApplicationNotJson",
+)
 _WEBHOOK: Final = ("PlainNotFound", "PlainWrongMethod", "PlainBug", "PlainUnavailable")
 _WELL: Final = ("PlainWrongMethod", "PlainBug")
 

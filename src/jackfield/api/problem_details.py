@@ -24,6 +24,7 @@ from jackfield.api.http import (
     raw_path,
     request_id,
 )
+from jackfield.api.media_types import NotAcceptable, NotJson
 from jackfield.problems import (
     Conflict,
     Forbidden,
@@ -79,6 +80,9 @@ _STALE = "It was changed since you read it: read it again, then decide."
 _RUNNING = "The first request with this Idempotency-Key is still running: send it again shortly."
 _REUSED = "This Idempotency-Key was used with another body: take a new key for a new request."
 
+_ACCEPT = "Invalid Accept header provided. Must be one of the following: 'application/json'"
+_CONTENT = _ACCEPT.replace("Accept", "Content-Type")
+
 _MESSAGES = "https://www.nexmo.com/messages/Errors#"
 _NO_ACCESS = "Wrong authentication - You are not authorised to access this resource"
 _NO_TOKEN = "Request header 'Authorization' missing / Invalid Token"  # noqa: S105 - published words
@@ -101,6 +105,7 @@ _EXTERNAL_ACCOUNTS = _Dialect(
         Forbidden: _Form(403, _MESSAGES + "Forbidden", "Forbidden", has_instance=False),
         NotFound: _Form(404, is_fixed=True, has_instance=False),
         WrongMethod: _Form(405, _MESSAGES + "WrongVerb", "Method not allowed"),
+        NotAcceptable: _Form(406, _MESSAGES + "AcceptHeader", "Invalid Accept header", _ACCEPT),
         TooSlow: _Form(408, _MESSAGES + "Timeout", "Request timeout"),
         Conflict: _Form(409, _MESSAGES + "Conflict", "Application conflict", has_instance=False),
         StillRunning: _Form(
@@ -108,6 +113,9 @@ _EXTERNAL_ACCOUNTS = _Dialect(
         ),
         Stale: _Form(412, _MESSAGES + "PreconditionFailed", "Precondition failed", _STALE),
         TooLarge: _Form(413, _MESSAGES + "TooLarge", "Request too large"),
+        NotJson: _Form(
+            415, _MESSAGES + "ContentTypeHeader", "Invalid Content-Type header", _CONTENT
+        ),
         KeyReused: _Form(
             422, _MESSAGES + "IdempotencyKeyReused", "Idempotency key reused", _REUSED
         ),
@@ -145,6 +153,7 @@ _APPLICATIONS = _Dialect(
             is_fixed=True,
         ),
         WrongMethod: _Form(405, _ERRORS + "#wrong-verb", "Method Not Allowed"),
+        NotAcceptable: _Form(406, _ERRORS + "#accept-header", "Invalid Accept header", _ACCEPT),
         TooSlow: _Form(408, _ERRORS + "#timeout", "Request Timeout"),
         Conflict: _Form(409, _ERRORS + "#conflict", "Conflict"),
         StillRunning: _Form(
@@ -152,6 +161,9 @@ _APPLICATIONS = _Dialect(
         ),
         Stale: _Form(412, _ERRORS + "#precondition-failed", "Precondition Failed", _STALE),
         TooLarge: _Form(413, _ERRORS + "#too-large", "Request Too Large"),
+        NotJson: _Form(
+            415, _ERRORS + "#content-type-header", "Invalid Content-Type header", _CONTENT
+        ),
         KeyReused: _Form(
             422, _ERRORS + "#idempotency-key-reused", "Idempotency Key Reused", _REUSED
         ),
@@ -172,11 +184,13 @@ _PLAIN = _Dialect(
         Forbidden: _Form(403, title="Forbidden"),
         NotFound: _Form(404, title="Not Found"),
         WrongMethod: _Form(405, title="Method Not Allowed"),
+        NotAcceptable: _Form(406, title="Invalid Accept header", detail=_ACCEPT),
         TooSlow: _Form(408, title="Request Timeout"),
         Conflict: _Form(409, title="Conflict"),
         StillRunning: _Form(409, title="Idempotency Key In Use", detail=_RUNNING),
         Stale: _Form(412, title="Precondition Failed", detail=_STALE),
         TooLarge: _Form(413, title="Request Too Large"),
+        NotJson: _Form(415, title="Invalid Content-Type header", detail=_CONTENT),
         KeyReused: _Form(422, title="Idempotency Key Reused", detail=_REUSED),
         _Bug: _Form(500, title="Internal Error", detail=_SORRY),
         Unavailable: _Form(503, title="Service Unavailable"),

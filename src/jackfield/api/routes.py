@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from starlette.routing import Router
@@ -10,9 +11,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from jackfield.api import openapi
 from jackfield.api.application_bodies import APPLICATIONS_PATH
 from jackfield.api.applications import ApplicationPages
-from jackfield.api.authentication import Authentication
+from jackfield.api.authentication import Authentication, PrivateHandler
 from jackfield.api.external_accounts import ExternalAccounts
 from jackfield.api.http import Request, WrongMethod, endpoint, raw_path
+from jackfield.api.media_types import speaking_json
 from jackfield.api.operations import Operations
 from jackfield.api.provider_webhooks import ProviderWebhooks
 from jackfield.api.raw_path import RawPaths, RawRoute
@@ -37,7 +39,7 @@ def router(
 ) -> ASGIApp:
     """Return what answers every path there is; it raises the Problem of every other."""
     anyone = endpoint
-    tenant, owner = authentication.endpoint, authentication.owner_endpoint
+    tenant, owner = authentication.endpoint, _of_owners(authentication)
     account = ACCOUNTS_PATH + "/{provider}/{external_id}"
     application = APPLICATIONS_PATH + "/{application_id}"
     table = [
@@ -69,6 +71,14 @@ def router(
         redirect_slashes=False,
         default=_authenticated(authentication, _refuse_path),
     )
+
+
+def _of_owners(authentication: Authentication) -> Callable[[PrivateHandler], ASGIApp]:
+    """Return what makes an endpoint of the Application API: key and secret, and JSON.
+
+    The External Accounts API has no word for another media type, and takes what it can read.
+    """
+    return lambda handler: authentication.owner_endpoint(speaking_json(handler))
 
 
 def _for_anyone(operations: Operations) -> list[RawRoute]:
