@@ -79,6 +79,10 @@ class Applications(Protocol):
         """Return what `find` does; nobody else changes or links it before this unit ends."""
         ...
 
+    def find_to_link(self, application_id: str) -> Unit[Application | None]:
+        """Return what `find` does; nobody changes or deletes it before this unit ends."""
+        ...
+
     def page(self, api_key: str, *, offset: int, limit: int) -> Unit[ApplicationPage]:
         """Return `limit` applications of one tenant after the first `offset`."""
         ...

@@ -222,6 +222,7 @@ def _linked(account: Account, application_id: str | None) -> Account:
 
 @unit
 def _linkable(application_id: str, api_key: str, applications: Applications) -> Steps[None]:
-    application = yield from applications.find(application_id)
+    # Another process must not take it away between this look and the link.
+    application = yield from applications.find_to_link(application_id)
     if application is None or application.api_key != api_key or not application.hears_messages:
         raise Forbidden("Cannot link application", title="Forbidden")

@@ -11,7 +11,18 @@ from jackfield.storage.tables import applications
 from jackfield.storage.unbinding import hold, release, unbind
 from jackfield.units import Row, Steps, unit
 
-__all__ = ["add", "find", "find_to_change", "hold", "page", "put", "release", "remove", "unbind"]
+__all__ = [
+    "add",
+    "find",
+    "find_to_change",
+    "find_to_link",
+    "hold",
+    "page",
+    "put",
+    "release",
+    "remove",
+    "unbind",
+]
 
 _COLUMNS = (
     applications.c.id,
@@ -34,6 +45,8 @@ _find = select(*_COLUMNS).where(applications.c.id == bindparam("id"))
 _FIND = Prepared(_find)
 # On SQLite a transaction that writes is the only one anyway.
 _FIND_TO_CHANGE = Prepared(_find.with_for_update())
+# Many may link at once: FOR KEY SHARE is what the foreign key takes anyway, only earlier.
+_FIND_TO_LINK = Prepared(_find.with_for_update(read=True, key_share=True))
 
 _PAGE = Prepared(
     select(*_COLUMNS)
@@ -72,6 +85,13 @@ def find(application_id: str) -> Steps[Application | None]:
 def find_to_change(application_id: str) -> Steps[Application | None]:
     """See `Applications.find_to_change`."""
     rows = yield _FIND_TO_CHANGE(id=application_id)
+    return _application(rows[0]) if rows else None
+
+
+@unit
+def find_to_link(application_id: str) -> Steps[Application | None]:
+    """See `Applications.find_to_link`."""
+    rows = yield _FIND_TO_LINK(id=application_id)
     return _application(rows[0]) if rows else None
 
 
