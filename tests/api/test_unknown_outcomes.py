@@ -11,9 +11,10 @@ import pytest
 
 from databases import look
 from external_accounts import BASE, NUMBER, PAGE
-from gateway import Answer, Client, Doors, application
+from gateway import Answer, Client, Doors, application, opened
 from jackfield.problems import OutcomeUnknown, Problem, Unavailable
 from jackfield.units import Result, Steps, Store, Unit, unit
+from line import Line
 
 APPLICATIONS = "/v2/applications"
 ONE = BASE + "/messenger/12345678"
@@ -303,3 +304,19 @@ async def test_who_has_a_key_and_cannot_look_is_told_to_send_it_again(
     )
 
     assert sorry(answer) == KEYED
+
+
+@pytest.mark.parametrize("lost", ["request", "answer"])
+async def test_a_line_cut_at_commit_costs_no_truth(postgres_url: str, lost: str) -> None:
+    async with Line(postgres_url) as line, opened(line.url) as doors:
+        caller = await doors.tenant()
+        line.cut_at(b"COMMIT\0", is_forwarded=lost == "answer")
+
+        answer = await caller.post(BASE + "/messenger", PAGE)
+        shown = await caller.get(ONE)
+
+    if lost == "answer":
+        assert (answer.status, answer.body) == (201, shown.body)
+    else:
+        assert sorry(answer) == LOST
+        assert shown.status == 404

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -22,6 +18,7 @@ from jackfield.metrics import Metrics
 from jackfield.problems import OutcomeUnknown, Unavailable
 from jackfield.storage import tenants
 from jackfield.storage.postgres import PostgresStore
+from line import Line
 from small_units import (
     Refusal,
     add_and_count,
@@ -234,6 +231,35 @@ async def test_a_lost_commit_is_unknown_to_every_unit_of_its_batch(
     assert await tenants_there(postgres_url) == {"a", "d"} | stored
 
 
+SLOW_COMMIT = """
+    CREATE FUNCTION take_a_while() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER take_a_while AFTER INSERT ON tenants
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION take_a_while();
+"""
+
+
+@pytest.mark.parametrize("first", ["read", "commit"])
+async def test_who_looks_again_sees_what_stays_so_although_the_server_was_still_committing(
+    postgres_url: str, first: str
+) -> None:
+    other = await asyncpg.connect(postgres_url)
+    await other.execute(SLOW_COMMIT)
+    await other.close()
+    async with Line(postgres_url) as line, opened(line.url) as store:
+        await store.read(tenants.find("a"))
+        line.cut_at(b"COMMIT\0", is_forwarded=True, is_answered=False)
+
+        with pytest.raises(OutcomeUnknown):
+            await store.commit(tenants.add(tenant("a")))
+        look_again = store.read if first == "read" else store.commit
+        found = await look_again(tenants.find("a"))
+        await asyncio.sleep(1.5)  # the server would be through with it by now
+        later = await store.read(tenants.find("a"))
+
+    assert found == later
+
+
 async def test_a_database_that_is_not_there_is_unavailable_and_then_it_is_there_again(
     postgres_url: str,
 ) -> None:
@@ -296,81 +322,3 @@ async def test_nothing_of_a_unit_that_failed_stays_when_the_batch_was_halved(
 
     assert [type(end) for end in ends] == [type(None), Refusal, type(None), Refusal]
     assert await tenants_there(postgres_url) == {"a", "b", "warm"}
-
-
-@dataclass
-class Line:
-    """A line between a store and its server, which can be cut when a word passes over it."""
-
-    server_url: str
-    _word: bytes | None = None
-    _is_forwarded: bool = True
-    _directory: str = ""
-    _door: asyncio.Server | None = None
-    _open: set[asyncio.StreamWriter] = field(default_factory=set)
-
-    async def __aenter__(self) -> Self:
-        self._directory = tempfile.mkdtemp(prefix="line-")
-        await self.listen()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.hang_up()
-        shutil.rmtree(self._directory)
-
-    @property
-    def url(self) -> str:
-        """The server's URL by way of this line."""
-        server = urlsplit(self.server_url)
-        who = f"{server.username}:{server.password or ''}"
-        return f"postgresql://{who}@{server.path}?host={self._directory}"
-
-    def cut_at(self, word: bytes, *, is_forwarded: bool) -> None:
-        """Cut the line at the next `word`: before it reaches the server, or before its answer."""
-        self._word, self._is_forwarded = word, is_forwarded
-
-    async def listen(self) -> None:
-        """Take calls."""
-        path = Path(self._directory) / ".s.PGSQL.5432"
-        path.unlink(missing_ok=True)
-        self._door = await asyncio.start_unix_server(self._call, path)
-
-    async def hang_up(self) -> None:
-        """Cut every call and take no more."""
-        assert self._door is not None
-        self._door.close()
-        for writer in self._open:
-            writer.transport.abort()
-        await asyncio.sleep(0)
-
-    async def _call(self, near: asyncio.StreamReader, near_out: asyncio.StreamWriter) -> None:
-        far, far_out = await self._call_server()
-        self._open |= {near_out, far_out}
-        answers = asyncio.create_task(self._pass_on(far, near_out))
-        with contextlib.suppress(ConnectionError):
-            while said := await near.read(65536):
-                if self._word is not None and self._word in said:
-                    self._word = None
-                    answers.cancel()
-                    if self._is_forwarded:
-                        far_out.write(said)
-                        await far.read(65536)
-                    break
-                far_out.write(said)
-        answers.cancel()
-        await asyncio.gather(answers, return_exceptions=True)
-        for writer in (near_out, far_out):
-            self._open.discard(writer)
-            writer.transport.abort()
-
-    async def _call_server(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        server = urlsplit(self.server_url)
-        (directory,) = parse_qs(server.query).get("host", [""])
-        if directory:
-            return await asyncio.open_unix_connection(f"{directory}/.s.PGSQL.5432")
-        return await asyncio.open_connection(server.hostname, server.port or 5432)
-
-    async def _pass_on(self, far: asyncio.StreamReader, near_out: asyncio.StreamWriter) -> None:
-        while said := await far.read(65536):
-            near_out.write(said)
-        near_out.transport.abort()

@@ -16,6 +16,7 @@ from jackfield.problems import Unavailable
 from jackfield.storage import lockstep
 from jackfield.storage.committer import Committer, Ended, Failed, outcome
 from jackfield.storage.lockstep import CROWDED, Connection, LostError
+from jackfield.storage.undecided import Undecided
 from jackfield.units import Result, Unit
 
 log = structlog.get_logger()
@@ -42,6 +43,7 @@ class PostgresStore:
             "lock_timeout": f"{lock_timeout // timedelta(milliseconds=1)}ms",
         }
         self._writer: Connection | None = None
+        self._undecided = Undecided()
         self._idle: asyncio.LifoQueue[Connection | None] = asyncio.LifoQueue()
         for _ in range(readers):
             self._idle.put_nowait(None)
@@ -57,6 +59,8 @@ class PostgresStore:
         try:
             if connection is None or connection.is_closed():
                 connection = await self._connect()
+            if self._undecided:
+                await self._undecided.decide(connection)
             ended = await lockstep.read(connection, work)
         except LostError as error:
             _let_go(connection)
@@ -100,7 +104,7 @@ class PostgresStore:
         if self._writer is None or self._writer.is_closed():
             self._writer = await self._connect()
         try:
-            return await lockstep.run_batch(self._writer, units)
+            return await self._run_decided(self._writer, units)
         except CROWDED:
             raise
         except BaseException:
@@ -108,6 +112,18 @@ class PostgresStore:
             _let_go(self._writer)
             self._writer = None
             raise
+
+    async def _run_decided(
+        self, connection: Connection, units: Sequence[Unit[Any]]
+    ) -> list[Ended]:
+        """Run `units` when all that went before is decided; note it if their own COMMIT is not."""
+        if self._undecided:
+            await self._undecided.decide(connection)
+        process = connection.get_server_pid()
+        ended = await lockstep.run_batch(connection, units)
+        if connection.is_closed():
+            self._undecided.add(process)
+        return ended
 
     async def _connect(self) -> Connection:
         try:
