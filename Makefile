@@ -5,13 +5,14 @@ READY := $(VENV)/.ready
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format format-check lint types contracts bench clean
+.PHONY: help run test check format format-check lint types contracts bench bench-reliability clean
 
 help:
 	@echo "make run     the gateway with a demo tenant, and the next command to try"
 	@echo "make test    every test, on SQLite and on PostgreSQL"
 	@echo "make check   format, lint, types, import contracts, tests: what CI runs"
 	@echo "make bench   the speed goals, as ratios to floors measured in the same run"
+	@echo "make bench-reliability  what the promises cost in time: kills, outages, crowds"
 	@echo "make format  put the code in its usual shape"
 
 $(READY): pyproject.toml constraints.txt
@@ -48,6 +49,9 @@ format: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks
+
+bench-reliability: $(READY)
+	@$(BIN)/python -m benchmarks.reliability
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

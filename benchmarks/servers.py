@@ -177,4 +177,5 @@ def prepare(environ: Mapping[str, str]) -> None:
 def command(environ: Mapping[str, str], *arguments: str) -> None:
     """Run one command of ours."""
     line = [sys.executable, "-m", "jackfield", *arguments]
-    subprocess.run(line, check=True, env={**os.environ, **environ}, stdout=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run(line, check=True, env={**os.environ, **environ}, **quiet)  # type: ignore[call-overload] # its overloads know no mapping

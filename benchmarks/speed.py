@@ -157,7 +157,7 @@ def _accepts(ours: Server, floor: Server) -> Figure:
 
 
 def _webhooks(page: str, prefix: str) -> list[bytes]:
-    return [_webhook(page, f"{prefix}_{n}", f"7{n % PEOPLE:014d}") for n in range(MESSAGES)]
+    return [webhook(page, f"{prefix}_{n}", f"7{n % PEOPLE:014d}") for n in range(MESSAGES)]
 
 
 def _until_heard(application: Server, number: int) -> None:
@@ -179,7 +179,7 @@ def _create(external_id: str) -> bytes:
     return load.request("POST", f"{ACCOUNTS}/messenger", headers=BASIC | JSON, body=body)
 
 
-def _webhook(page: str, mid: str, person: str) -> bytes:
+def webhook(page: str, mid: str, person: str) -> bytes:
     """Return one signed webhook with one Messenger text message."""
     message = {
         "sender": {"id": person},

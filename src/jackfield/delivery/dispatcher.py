@@ -113,6 +113,8 @@ class Dispatcher:
 
     async def _take(self) -> timedelta:
         """Start what is due and may start; return how long nothing more will be."""
+        if self._lanes.free <= 0:
+            return LONGEST_NAP  # an end wakes us
         await self._supply.bring(self._lanes, busy=self._busy)
         now = self._clock()
         while (start := self._lanes.next(now)) is not None:

@@ -1,0 +1,265 @@
+"""The promises in numbers: each scenario runs real processes, and its account must be even."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+import asyncpg
+
+from benchmarks import load
+from benchmarks.hearing import SILENT, Hearing, hearing
+from benchmarks.servers import Server, gateway
+from benchmarks.speed import ACCOUNTS, webhook
+
+IN_FLIGHT = 64
+RATE = 600
+"""Messages a second that one process must bear (R7)."""
+
+OUTAGE_RATE = 100
+WAITING = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One measured promise, in words: what was seen and what is wanted."""
+
+    goal: str
+    what: str
+    seen: str
+    wanted: str
+
+
+Scenario = Callable[[Mapping[str, str], int], Iterator[Finding]]
+
+
+def sustained(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
+    """R5, R6, R7: so many messages a second, accepted, delivered and marked, and how soon."""
+    number = RATE * seconds
+    with gateway(environ) as ours, hearing() as application:
+        register(ours, "3001", application.url)
+        began = ours.cpu_seconds()
+        sent = send(ours, messages("3001", number, people=2_000), rate=RATE)
+        application.until(number)
+        spent = 1_000 * (ours.cpu_seconds() - began) / number
+        taken, different, _ = application.counts()
+        within = ", ".join(f"{share:.1%} {sent.percentile(share):.0f} ms" for share in SHARES)
+        slowest = max(sent.latencies) * 1_000
+        yield Finding(
+            "R5",
+            f"to the 200, at {RATE}/s",
+            f"{within}, slowest {slowest:.0f} ms",
+            "99% ≤ 100 ms, none > 1 s",
+        )
+        yield Finding(
+            "R6", f"accepted to heard, at {RATE}/s", tail(application.lags()), "99% ≤ 100 ms"
+        )
+        yield Finding(
+            "R7",
+            f"{RATE}/s for {seconds} s",
+            f"{different:,} heard, {taken - different} twice, {spent:.2f} ms of processor each",
+            "all heard, none twice",
+        )
+
+
+def backlog(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
+    """R8: one tenant's application is slow and has 10,000 waiting; another's is prompt."""
+    number = 10 * seconds
+    with gateway(environ) as ours, hearing() as prompt, hearing(seconds=1.0) as slow:
+        register(ours, "3001", prompt.url)
+        register(ours, "3002", slow.url)
+        quiet = lags_of(ours, prompt, messages("3001", number, people=50), rate=10)
+        send(ours, messages("3002", 10_000, people=5_000))
+        again = messages("3001", number, people=50, prefix="again")
+        beside = lags_of(ours, prompt, again, rate=10)
+        yield Finding(
+            "R8",
+            "accepted to heard, beside 10,000 that wait for a slow application",
+            f"{tail(beside)}; without it {tail(quiet)}",
+            "99% ≤ 500 ms",
+        )
+
+
+def hanging(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
+    """R9: one application in a hundred hangs until its time is over."""
+    pages = [f"31{number:02d}" for number in range(100)]
+    with gateway(environ) as ours, hearing() as prompt, hearing(seconds=3_600) as stuck:
+        register(ours, pages[0], stuck.url)
+        for page in pages[1:]:
+            register(ours, page, f"{prompt.url}/{page}")
+        found = []
+        for name, among in (("quiet", pages[1:]), ("beside", pages)):
+            said = [
+                message
+                for turn in range(2 * seconds)
+                for page in among
+                for message in messages(page, 1, people=1, prefix=f"{name}{turn}")
+            ]
+            expected = 2 * seconds * (len(pages) - 1)
+            found.append(lags_of(ours, prompt, said, rate=200, expected=expected))
+        yield Finding(
+            "R9",
+            "accepted to heard, at 200/s, one of 100 applications hanging",
+            f"{tail(found[1])}; without it {tail(found[0])}",
+            "99% ≤ 1.2 of without",
+        )
+
+
+def outage(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
+    """R11, scaled down: an application is down for so long at 100/s, and comes back."""
+    number = OUTAGE_RATE * seconds
+    with gateway(environ) as ours, hearing(status=503) as application:
+        register(ours, "3001", application.url)
+        send(ours, messages("3001", number, people=1_000), rate=OUTAGE_RATE)
+        refused = application.counts()[2]
+        back = time.monotonic()
+        application.become(200)
+        application.until(number, seconds=900)
+        moments = application.moments()
+        first = min(moments) - back
+        gently = sum(moment - min(moments) < 60 for moment in moments)
+        yield Finding(
+            "R11",
+            f"down for {seconds} s at {OUTAGE_RATE}/s, {number:,} waiting",
+            f"{refused} attempts while down; back after {first:.0f} s, {gently / 60:.0f}/s in the "
+            f"first minute, drained {max(moments) - back:.0f} s after it came back",
+            "first minute ≤ 100/s, drained ≤ 900 s",
+        )
+
+
+def crowd(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
+    """R12, S10: a million things are due later, beside what is due now."""
+    number = 200 * seconds
+    with hearing() as application:
+        with gateway(environ) as ours:
+            register(ours, "3001", application.url)
+            said = messages("3001", number, people=500)
+            quiet = lags_of(ours, application, said, rate=200)
+        postpone(environ, WAITING)
+        with gateway(environ) as ours:
+            said = messages("3001", number, people=500, prefix="beside")
+            beside = lags_of(ours, application, said, rate=200, expected=2 * number)
+            resident = ours.process.memory_info().rss / 1e6
+        yield Finding(
+            "R12",
+            f"accepted to heard, at 200/s, beside {WAITING:,} due later",
+            f"{tail(beside)}; without them {tail(quiet)}",
+            "99% ≤ 1.2 of without",
+        )
+        yield Finding("S10", f"with {WAITING:,} pending", f"{resident:.0f} MB", "≤ 300 MB")
+
+
+def restart(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
+    """R4: killed while messages wait, it is started again; how soon is the first one heard."""
+    del seconds  # the number of kills is what counts
+    found = []
+    with hearing(status=SILENT) as application:
+        for turn in range(RESTARTS):
+            with gateway(environ) as ours:
+                if not turn:
+                    register(ours, "3001", application.url)
+                application.become(SILENT)
+                send(ours, messages("3001", 1, people=1, prefix=f"turn{turn}"))
+                time.sleep(0.3)
+                ours.process.kill()
+                application.become(200)
+            heard = application.counts()[0]
+            began = time.monotonic()
+            with gateway(environ):
+                while application.counts()[0] == heard:
+                    time.sleep(0.01)
+                found.append(application.moments()[-1] - began)
+    yield Finding(
+        "R4",
+        f"from starting the process to the first delivery, {RESTARTS} kills",
+        f"median {sorted(found)[len(found) // 2]:.1f} s, slowest {max(found):.1f} s",
+        "≤ 1 s after it started",
+    )
+
+
+RESTARTS = 7
+SHARES = (0.5, 0.99, 0.999)
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "sustained": sustained,
+    "backlog": backlog,
+    "hanging": hanging,
+    "outage": outage,
+    "crowd": crowd,
+    "restart": restart,
+}
+
+
+def register(ours: Server, page: str, url: str) -> None:
+    """Make an application that hears at `url`, and a Page that is linked to it."""
+    address = {"address": url, "http_method": "POST"}
+    capability = {"webhooks": {"inbound_url": address, "status_url": address}}
+    wanted = {"name": "Bench", "capabilities": {"messages": capability}}
+    status, body = ours.call("POST", "/v2/applications", wanted)
+    assert status == 201, body
+    application_id = json.loads(body)["id"]
+    account = {"external_id": page, "access_token": "x", "applications": [application_id]}
+    status, body = ours.call("POST", f"{ACCOUNTS}/messenger", account)
+    assert status == 201, body
+
+
+def messages(page: str, number: int, *, people: int, prefix: str = "m") -> list[bytes]:
+    """Return so many webhooks of one message each, from so many people in turn."""
+    return [webhook(page, f"{prefix}_{n}", f"7{n % people:014d}") for n in range(number)]
+
+
+def send(ours: Server, requests: Sequence[bytes], *, rate: float = 0) -> load.Load:
+    """Send webhooks, at `rate` a second where given; every one must get its 200."""
+    sent = load.run(ours.port, requests, in_flight=IN_FLIGHT, rate=rate)
+    assert sent.statuses == {200: len(requests)}, sent.statuses
+    return sent
+
+
+def lags_of(
+    ours: Server,
+    application: Hearing,
+    requests: Sequence[bytes],
+    *,
+    rate: float,
+    expected: int | None = None,
+) -> list[int]:
+    """Send webhooks and return how long each that the application hears was under way."""
+    before = application.counts()[0]
+    send(ours, requests, rate=rate)
+    application.until(before + (expected or len(requests)) - (before if expected else 0))
+    return application.lags()[before:]
+
+
+def tail(lags: Sequence[int]) -> str:
+    """Return the median and the tail of some milliseconds, in words."""
+    ordered = sorted(lags)
+    at = [ordered[min(int(len(ordered) * share), len(ordered) - 1)] for share in SHARES]
+    return ", ".join(f"{share:.1%} {each} ms" for share, each in zip(SHARES, at, strict=True))
+
+
+def postpone(environ: Mapping[str, str], number: int) -> None:
+    """Put so many things that are due tomorrow into the database of a gateway that is down."""
+    tomorrow = (int(time.time()) + 86_400) * 1_000
+    columns = "kind, subject, shard, lane, conversation, account_id, due_at, since, tries"
+    values = f"'deliver', 'later-' || n, 0, n % 100, n, 0, {tomorrow} + n, {tomorrow}, 1"
+    insert = f"INSERT INTO pending ({columns}) SELECT {values} FROM "  # noqa: S608 -- our own
+    url = environ.get("JACKFIELD_DATABASE_URL")
+    if url is None:
+        counting = f"SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {number}"  # noqa: S608 -- our own
+        path = f"{environ['JACKFIELD_DATA']}/jackfield.sqlite3"
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(f"WITH RECURSIVE c(n) AS ({counting}) {insert} c")
+            connection.commit()
+        return
+
+    async def fill() -> None:
+        connection = await asyncpg.connect(url)
+        await connection.execute(f"{insert}generate_series(1, {number}) AS c(n)")
+        await connection.close()
+
+    asyncio.run(fill())
