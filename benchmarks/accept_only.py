@@ -42,6 +42,10 @@ class AnswersAtOnce:
         """Read from the store."""
         return await self._store.read(work)
 
+    async def recall(self, work: Unit[Result]) -> Result:
+        """Read from the store, or from its memory."""
+        return await self._store.recall(work)
+
     async def commit(self, work: Unit[Result]) -> Result:
         """Return what a commit would, with nothing stored."""
         is_message = "accept" in str(iter(work))  # a generator prints its function's name

@@ -17,8 +17,8 @@ more than once (a deadlock, a neighbour that failed). So a unit changes nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from functools import wraps
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from functools import partial, wraps
 from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar
 
 Result = TypeVar("Result")
@@ -57,6 +57,14 @@ class Unit(Generic[Result_co]):
         self._start = start
         self.is_alone = is_alone
 
+    @property
+    def question(self) -> Hashable:
+        """What tells it from others: its function and what that was given; None if nothing can."""
+        start = self._start
+        if not isinstance(start, partial):
+            return None
+        return (start.func, start.args, *start.keywords.items())
+
     def __iter__(self) -> Generator[Statement, Rows, Result_co]:
         return self._start()
 
@@ -68,7 +76,7 @@ def unit(
 
     @wraps(function)
     def bind(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Unit[Result]:
-        return Unit(lambda: function(*args, **kwargs))
+        return Unit(partial(function, *args, **kwargs))
 
     return bind
 
@@ -94,4 +102,11 @@ class Store(Protocol):
 
     async def read(self, work: Unit[Result]) -> Result:
         """Run `work`, which must only look, and return its result."""
+        ...
+
+    async def recall(self, work: Unit[Result]) -> Result:
+        """Return what `read` would; from memory, where that is known to be the same.
+
+        What `work` is given must be hashable, and what it returns must not be changed.
+        """
         ...

@@ -34,6 +34,9 @@ class BrokenStore:
     async def read(self, work: Unit[Result]) -> Result:  # noqa: ARG002 - as a store has it
         raise Unavailable("The database cannot be reached.")
 
+    async def recall(self, work: Unit[Result]) -> Result:
+        return await self.read(work)
+
 
 def without_store(address: str, headers: tuple[Header, ...] = ()) -> Client:
     operations = Operations(

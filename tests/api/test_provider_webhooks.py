@@ -288,6 +288,9 @@ class WatchedStore:
     async def read(self, work: Unit[Result]) -> Result:
         return await self._store.read(work)
 
+    async def recall(self, work: Unit[Result]) -> Result:
+        return await self._store.recall(work)
+
 
 def webhooks_of(
     doors: Doors,

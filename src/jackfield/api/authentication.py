@@ -78,7 +78,7 @@ class Authentication:
         if pair is None:
             raise Unauthenticated
         api_key, secret = pair
-        stored = await self._store.read(self._api_secrets.live_api_secrets(api_key))
+        stored = await self._store.recall(self._api_secrets.live_api_secrets(api_key))
         if not await self._secrets.verify(secret, stored):
             raise Unauthenticated
         return Caller(api_key)
@@ -87,7 +87,8 @@ class Authentication:
         token = parse_bearer(header)
         if token is None or not token.is_current(self._clock()):
             raise Unauthenticated
-        key = await self._store.read(self._application_keys.application_key(token.application_id))
+        work = self._application_keys.application_key(token.application_id)
+        key = await self._store.recall(work)
         if (
             key is None
             or key.public_key is None

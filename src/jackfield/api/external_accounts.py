@@ -81,7 +81,7 @@ class ExternalAccounts:
     async def show(self, request: Request, caller: Caller) -> Response:
         """Return one account; another tenant's is not there (ruling R5)."""
         provider, external_id = _named(request)
-        account = await self._store.read(self._accounts.find(provider, external_id))
+        account = await self._store.recall(self._accounts.find(provider, external_id))
         if account is None or account.api_key != caller.api_key:
             raise NotFound
         return self._response(account)

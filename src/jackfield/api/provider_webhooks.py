@@ -98,7 +98,7 @@ class ProviderWebhooks:
         webhook = self._webhooks.get(kind)
         if webhook is None:
             raise NotFound
-        app = await self._store.read(self._provider_apps.find(kind, name))
+        app = await self._store.recall(self._provider_apps.find(kind, name))
         if app is None:
             raise NotFound
         return webhook, app

@@ -7,9 +7,19 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Delete, Insert, Integer, Select, Update, bindparam, cast
+from sqlalchemy import (
+    Delete,
+    Insert,
+    Integer,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    cast,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import asyncpg, insert
+from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from jackfield.units import Statement
@@ -50,6 +60,16 @@ class Prepared:
         return Statement(self, values)
 
     @cached_property
+    def tables(self) -> frozenset[str]:
+        """The tables it reads, or for one that writes, those whose rows may be others after it."""
+        if isinstance(self._core, Select):
+            parts = visitors.iterate(self._core)
+            return frozenset(part.name for part in parts if isinstance(part, Table))
+        target = self._core.table
+        assert isinstance(target, Table)  # noqa: S101 -- nothing else is written
+        return _gone_with(target) if isinstance(self._core, Delete) else frozenset({target.name})
+
+    @cached_property
     def sqlite(self) -> tuple[str, Mapping[str, Any]]:
         """The text for sqlite3, which takes values by name, and the values that stand in it."""
         compiled = self._core.compile(dialect=_SQLITE)
@@ -67,6 +87,21 @@ class Prepared:
         if isinstance(self._core, Select):
             return _for_postgres(self._core.add_columns(ordinal))
         return _for_postgres(self._core.returning(ordinal))
+
+
+def _gone_with(target: Table) -> frozenset[str]:
+    """Return the table that is deleted from, and those whose rows follow theirs."""
+    changed, found = {target.name}, [target]
+    while found:
+        parent = found.pop()
+        for table in parent.metadata.tables.values():
+            follows = any(
+                key.column.table is parent and key.ondelete for key in table.foreign_keys
+            )
+            if follows and table.name not in changed:
+                changed.add(table.name)
+                found.append(table)
+    return frozenset(changed)
 
 
 def _for_postgres(

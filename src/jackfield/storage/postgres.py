@@ -69,6 +69,10 @@ class PostgresStore:
             self._idle.put_nowait(connection)
         return outcome(ended)  # type: ignore[no-any-return] # a unit's value is untyped here
 
+    async def recall(self, work: Unit[Result]) -> Result:
+        """Read: other processes write too, and a revoked secret must open nothing from then on."""
+        return await self.read(work)
+
     async def close(self) -> None:
         """Finish what was taken and close every connection that is not in use."""
         await self._committer.close()

@@ -9,6 +9,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import structlog
 from jackfield.crashpoints import Crashpoint, reach
 from jackfield.metrics import Metrics
 from jackfield.problems import OutcomeUnknown, Unavailable
-from jackfield.storage.committer import Committer, Ended, Failed, outcome
+from jackfield.storage.committer import Committer, Ended, Failed
 from jackfield.storage.dialects import Prepared
+from jackfield.storage.memory import Memory
 from jackfield.storage.running import Running
 from jackfield.units import Result, Row, Rows, Unit
 
@@ -46,6 +48,7 @@ class SqliteStore:
         self._reader = _connect(path, query_only=True)
         self._writer = _connect(path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._memory = Memory()
         self._committer = Committer(self._run_batch, metrics=metrics)
 
     async def commit(self, work: Unit[Result]) -> Result:
@@ -54,16 +57,36 @@ class SqliteStore:
 
     async def read(self, work: Unit[Result]) -> Result:
         """Run `work`, which only looks, at once: a point read costs less than a thread's turn."""
-        one = Running(work)
-        while one.ended is None:
+        return self._look(work, [])
+
+    async def recall(self, work: Unit[Result]) -> Result:
+        """Return what `read` would. Nobody else writes, so it is known when that is the same."""
+        question = work.question
+        remembered = self._memory.recall(question)
+        if remembered is not None:
+            return remembered.result  # type: ignore[no-any-return] # a unit's value is untyped here
+        asked: list[Prepared] = []
+        result = self._look(work, asked)
+        if question is not None:
+            self._memory.keep(question, result, read=asked)
+        return result
+
+    def _look(self, work: Unit[Result], asked: list[Prepared]) -> Result:
+        """Run `work` and note each statement in `asked`."""
+        steps = iter(work)
+        rows: Rows | None = None
+        while True:
             try:
-                rows = _execute(self._reader, one.prepared, one.values)
+                prepared, values = steps.send(rows)  # type: ignore[arg-type] # None starts it
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return] # as above
+            asked.append(prepared)  # type: ignore[arg-type] # units yield no other
+            try:
+                rows = _execute(self._reader, prepared, values)  # type: ignore[arg-type] # the same
             except sqlite3.Error as error:
                 if _is_of_one_statement(error):
                     raise
                 raise _unavailable("The database could not be read.", error) from error
-            one.advance(rows)
-        return outcome(one.ended)  # type: ignore[no-any-return] # a unit's value is untyped here
 
     async def close(self) -> None:
         """Finish what was taken, fold the WAL into the database, and close."""
@@ -74,21 +97,33 @@ class SqliteStore:
 
     async def _run_batch(self, units: Sequence[Unit[Any]]) -> list[Ended]:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, run_batch, self._writer, units)
+        touched: set[Prepared] = set()
+        try:
+            return await loop.run_in_executor(
+                self._thread, run_batch, self._writer, units, touched
+            )
+        finally:
+            # Also of a batch that failed: it may have been stored all the same.
+            self._memory.wrote(frozenset().union(*(prepared.tables for prepared in touched)))
 
 
-def run_batch(connection: sqlite3.Connection, units: Sequence[Unit[Any]]) -> list[Ended]:
-    """Run `units` in one transaction and commit it.
+def run_batch(
+    connection: sqlite3.Connection,
+    units: Sequence[Unit[Any]],
+    touched: set[Prepared] | None = None,
+) -> list[Ended]:
+    """Run `units` in one transaction and commit it; note in `touched` what is to write.
 
     At first without savepoints: a unit that fails before it wrote anything harms nobody. If one
     fails after that, everything is rolled back and run again, each unit inside a savepoint.
     """
+    touched = set() if touched is None else touched
     try:
         try:
-            ended = _attempt(connection, units, _run)
+            ended = _attempt(connection, units, partial(_run, touched=touched))
         except SpoiledError:
             connection.rollback()
-            ended = _attempt(connection, units, _run_in_savepoint)
+            ended = _attempt(connection, units, partial(_run_in_savepoint, touched=touched))
     except sqlite3.Error as error:
         connection.rollback()
         problem = _unavailable("The database could not be written; nothing was stored.", error)
@@ -122,9 +157,11 @@ def _attempt(
     return ended
 
 
-def _run(connection: sqlite3.Connection, work: Unit[Any]) -> Ended:
+def _run(connection: sqlite3.Connection, work: Unit[Any], *, touched: set[Prepared]) -> Ended:
     one = Running(work)
     while one.ended is None:
+        if one.prepared.writes:
+            touched.add(one.prepared)
         try:
             rows = _execute(connection, one.prepared, one.values)
         except Exception as error:
@@ -138,10 +175,12 @@ def _run(connection: sqlite3.Connection, work: Unit[Any]) -> Ended:
     return one.ended
 
 
-def _run_in_savepoint(connection: sqlite3.Connection, work: Unit[Any]) -> Ended:
+def _run_in_savepoint(
+    connection: sqlite3.Connection, work: Unit[Any], *, touched: set[Prepared]
+) -> Ended:
     connection.execute("SAVEPOINT unit")
     try:
-        ended = _run(connection, work)
+        ended = _run(connection, work, touched=touched)
     except SpoiledError as spoiled:
         connection.execute("ROLLBACK TO unit")
         ended = Failed(spoiled.__cause__ or spoiled)
@@ -155,6 +194,8 @@ def _execute(
     runs: Sequence[Mapping[str, Any]],
 ) -> Rows:
     text, constants = prepared.sqlite
+    if len(runs) == 1:
+        return connection.execute(text, {**constants, **runs[0]}).fetchall()
     found: list[Row] = []
     for values in runs:
         found += connection.execute(text, {**constants, **values})

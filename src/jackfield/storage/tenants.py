@@ -22,6 +22,8 @@ from jackfield.units import Row, Steps, unit
 MOST_SECRETS = 2
 """A tenant may hold two of each kind at once, so that it can rotate without a gap."""
 
+_SECRET_KINDS = {kind.value: kind for kind in SecretKind}
+
 _ADD = Prepared(
     insert(tenants)
     .values(
@@ -226,7 +228,7 @@ def add_api_secret(
 def live_api_secrets(api_key: str) -> Steps[Sequence[StoredSecret]]:
     """Return the secrets that open the tenant's door; none for an unknown or disabled one."""
     rows = yield _LIVE_API_SECRETS(api_key=api_key)
-    return [StoredSecret(number, SecretKind(kind), digest) for number, kind, digest in rows]
+    return [StoredSecret(number, _SECRET_KINDS[kind], digest) for number, kind, digest in rows]
 
 
 @unit
