@@ -68,8 +68,12 @@ class Place:
 
     def associated(self, head: bytes) -> bytes:
         """Return what is authenticated with the value: each part after its length."""
-        parts = (self.table.encode(), str(self.row).encode(), self.field.encode())
-        return head + b"".join(len(part).to_bytes(4) + part for part in parts)
+        return b"".join((head, *_sized(self.table), *_sized(str(self.row)), *_sized(self.field)))
+
+
+def _sized(part: str) -> tuple[bytes, bytes]:
+    encoded = part.encode()
+    return len(encoded).to_bytes(4), encoded
 
 
 _CHECK = Place("keyring", "database", "key")
@@ -108,17 +112,17 @@ class Keyring:
         if len(envelope) < _SHORTEST or envelope[:1] != _VERSION:
             raise Unsealable("it is not an envelope of ours", place=place, key_id="")
         head = envelope[:_HEAD_BYTES]
-        key_id = head[1:].hex()
-        cipher = self._ciphers.get(head[1:])
+        key_id = head[1:]
+        cipher = self._ciphers.get(key_id)
         if cipher is None:
-            raise Unsealable("that key is not at hand", place=place, key_id=key_id)
+            raise Unsealable("that key is not at hand", place=place, key_id=key_id.hex())
         nonce = envelope[_HEAD_BYTES : _HEAD_BYTES + _NONCE_BYTES]
         sealed = envelope[_HEAD_BYTES + _NONCE_BYTES :]
         try:
             return cipher.decrypt(nonce, sealed, place.associated(head))
         except InvalidTag:
             reason = "it was changed, or moved from another place"
-            raise Unsealable(reason, place=place, key_id=key_id) from None
+            raise Unsealable(reason, place=place, key_id=key_id.hex()) from None
 
     def check_value(self) -> bytes:
         """Return what a new database keeps to know its key again.

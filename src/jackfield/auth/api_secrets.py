@@ -103,7 +103,7 @@ class Secrets:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take the key of the keyed hashes; `argon2` and `monotonic` (seconds) are doors."""
-        self._key = key
+        self._keyed = hmac.new(key, digestmod="sha256")
         self._argon2 = argon2
         self._bounds = bounds or Bounds()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="argon2")
@@ -194,7 +194,10 @@ class Secrets:
             return False
 
     def _digest(self, secret: str) -> bytes:
-        return hmac.digest(self._key, secret.encode(), "sha256")
+        # A copy knows the key already: that is the dearer half of so short a hash.
+        keyed = self._keyed.copy()
+        keyed.update(secret.encode())
+        return keyed.digest()
 
 
 class _Remembered:
