@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import parse_qsl, quote
 
@@ -157,8 +156,7 @@ class Request:
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class Response(msgspec.Struct, frozen=True, kw_only=True):
     """What is answered; `headers` without the length, which is counted when it is sent."""
 
     status: int = 200
@@ -189,12 +187,13 @@ def endpoint(handler: Handler) -> ASGIApp:
 
 async def send_response(response: Response, scope: Scope, send: Send) -> None:
     """Send `response` whole; to HEAD without its body."""
-    headers = list(response.headers)
-    if response.status not in {204, 304}:
-        headers.append((b"content-length", b"%d" % len(response.body)))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    body = b"" if scope["method"] == "HEAD" else response.body
-    await send({"type": "http.response.body", "body": body})
+    status, body = response.status, response.body
+    headers = [*response.headers]
+    if status not in {204, 304}:
+        headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    sent = b"" if scope["method"] == "HEAD" else body
+    await send({"type": "http.response.body", "body": sent})
 
 
 def raw_path(scope: Scope) -> bytes:

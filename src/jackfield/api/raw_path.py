@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jackfield.api.http import WrongMethod, raw_path
+from jackfield.problems import NotFound
 
 _OPTIONAL_SLASH = "/?"
 
@@ -59,8 +60,15 @@ class RawPaths(BaseRoute):
     in `scope["allowed_methods"]`; the usual one raises `WrongMethod` (ruling R2).
     """
 
-    def __init__(self, routes: Sequence[RawRoute], *, wrong_method: ASGIApp | None = None) -> None:
-        self._wrong_method = wrong_method or _refuse_method
+    def __init__(
+        self,
+        routes: Sequence[RawRoute],
+        *,
+        wrong_method: ASGIApp | None = None,
+        unknown: ASGIApp | None = None,
+    ) -> None:
+        self._wrong_method = wrong_method or refuse_method
+        self._unknown = unknown or refuse_path
         self._root = _Node()
         for route in routes:
             _plant(route, root=self._root)
@@ -89,6 +97,15 @@ class RawPaths(BaseRoute):
             "path_params": {},
             "allowed_methods": sorted(allowed),
         }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer without a router around: what fits no template gets `unknown`."""
+        match, found = self.matches(scope)
+        if match is Match.NONE:
+            await self._unknown(scope, receive, send)
+            return
+        scope.update(found)
+        await scope["endpoint"](scope, receive, send)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call what `matches` found."""
@@ -161,5 +178,15 @@ def _text(segment: bytes) -> str | None:
     return None if "\0" in text else text
 
 
-async def _refuse_method(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - an ASGI application
+async def refuse_method(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - an ASGI application
+    """Raise `WrongMethod` with the methods there are."""
     raise WrongMethod(scope["allowed_methods"])
+
+
+async def refuse_path(scope: Scope, receive: Receive, send: Send) -> None:
+    """Raise `NotFound`; close a web socket."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close"})
+        return
+    raise NotFound

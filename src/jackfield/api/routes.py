@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jackfield.api import openapi
@@ -13,13 +12,12 @@ from jackfield.api.application_bodies import APPLICATIONS_PATH
 from jackfield.api.applications import ApplicationPages
 from jackfield.api.authentication import Authentication, PrivateHandler
 from jackfield.api.external_accounts import ExternalAccounts
-from jackfield.api.http import Request, WrongMethod, endpoint, raw_path
+from jackfield.api.http import Request, endpoint, raw_path
 from jackfield.api.media_types import speaking_json
 from jackfield.api.operations import Operations
 from jackfield.api.provider_webhooks import ProviderWebhooks
-from jackfield.api.raw_path import RawPaths, RawRoute
+from jackfield.api.raw_path import RawPaths, RawRoute, refuse_method, refuse_path
 from jackfield.api.representations import ACCOUNTS_PATH
-from jackfield.problems import NotFound
 
 # Below these, a caller is known before anything is said about the path (ruling R3).
 _TENANTS: Final = b"/beta/"
@@ -65,11 +63,10 @@ def router(
     ]
     # Nothing is served that the document does not name, and nothing else is named.
     openapi.check((route.method, route.template) for route in table)
-    paths = RawPaths(table, wrong_method=_authenticated(authentication, _refuse_method))
-    return Router(
-        [paths],
-        redirect_slashes=False,
-        default=_authenticated(authentication, _refuse_path),
+    return RawPaths(
+        table,
+        wrong_method=_authenticated(authentication, refuse_method),
+        unknown=_authenticated(authentication, refuse_path),
     )
 
 
@@ -104,15 +101,3 @@ def _authenticated(authentication: Authentication, answer: ASGIApp) -> ASGIApp:
         await answer(scope, receive, send)
 
     return app
-
-
-async def _refuse_method(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - an ASGI application
-    raise WrongMethod(scope["allowed_methods"])
-
-
-async def _refuse_path(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await receive()
-        await send({"type": "websocket.close"})
-        return
-    raise NotFound
