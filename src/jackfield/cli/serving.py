@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from jackfield import crashpoints
 from jackfield.api.bounded_http import BoundedHttp
+from jackfield.api.proxies import behind_proxies
 from jackfield.app import Gateway, build
 from jackfield.cli import certificates, logs
 from jackfield.console.listener import Listener
@@ -133,17 +134,16 @@ class HttpServer(uvicorn.Server):
         """
         super().__init__(
             uvicorn.Config(
-                app,
+                # A proxy on this machine is believed by default, or everyone who comes through it
+                # would look like loopback.
+                behind_proxies(app, [str(network) for network in proxies]),
                 http=BoundedHttp,
                 ws="none",
                 lifespan="off",
                 access_log=False,
                 log_config=None,
                 server_header=False,
-                # A proxy on this machine is believed by default, or everyone who comes through it
-                # would look like loopback.
-                proxy_headers=True,
-                forwarded_allow_ips=[str(network) for network in proxies],
+                proxy_headers=False,  # see behind_proxies
                 ssl_certfile=None if https is None else https.certificate,
                 ssl_keyfile=None if https is None else https.key,
                 timeout_graceful_shutdown=_GRACE,
