@@ -257,6 +257,9 @@ class Gate:
     async def read(self, work: Unit[Result]) -> Result:
         return await self.store.read(work)
 
+    async def recall(self, work: Unit[Result]) -> Result:
+        return await self.store.recall(work)
+
     async def close(self) -> None:
         await self.store.close()  # type: ignore[attr-defined] # the gateway's can be closed
 

@@ -62,6 +62,9 @@ class Doubtful:
             raise Unavailable("The database could not be read.")
         return await self.store.read(work)
 
+    async def recall(self, work: Unit[Result]) -> Result:
+        return await self.read(work)
+
     async def close(self) -> None:
         """Leave the real store open."""
 
