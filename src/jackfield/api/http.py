@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import parse_qsl, quote
 
@@ -156,7 +157,8 @@ class Request:
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-class Response(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
     """What is answered; `headers` without the length, which is counted when it is sent."""
 
     status: int = 200
