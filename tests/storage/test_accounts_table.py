@@ -242,14 +242,12 @@ async def test_both_databases_answer_alike_and_only_what_was_asked_for_happens(
         other = await postgres.perform(act)
         assert nameless(end) == nameless(other)
         key = act.provider, sqlite.name(act.external_id)
-        before = known.get(key)
-        if isinstance(end, Account):
-            check(act, end, before=before, book=sqlite)
+        if isinstance(end, Account) and isinstance(act, Delete):
+            assert end.api_key == sqlite.name(act.api_key)
+            assert end == known.pop(key)
+        elif isinstance(end, Account):
+            check(act, end, before=known.get(key), book=sqlite)
             known[key] = end
-        elif end == "nobody" and isinstance(act, Delete):
-            assert before is not None
-            assert before.api_key == sqlite.name(act.api_key)
-            del known[key]
 
     there = await sqlite.there()
     assert sorted(there, key=lambda one: one.id) == sorted(known.values(), key=lambda one: one.id)
