@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format format-check lint types contracts bench bench-reliability clean
+.PHONY: help run test check format format-check lint types contracts bench bench-reliability ledger ledger-summary clean
 
 help:
 	@echo "make run     the gateway with a demo tenant, and the next command to try"
@@ -13,6 +13,7 @@ help:
 	@echo "make check   format, lint, types, import contracts, tests: what CI runs"
 	@echo "make bench   the speed goals, as ratios to floors measured in the same run"
 	@echo "make bench-reliability  what the promises cost in time: kills, outages, crowds"
+	@echo "make ledger  many kills, and an account that nothing acknowledged is lost; see docs/ledger.md"
 	@echo "make format  put the code in its usual shape"
 
 $(READY): pyproject.toml constraints.txt
@@ -52,6 +53,14 @@ bench: $(READY)
 
 bench-reliability: $(READY)
 	@$(BIN)/python -m benchmarks.reliability
+
+LEDGER = PYTHONPATH=tests $(BIN)/python -m ledger
+
+ledger: $(READY)
+	@$(LEDGER) $(if $(KILLS),--kills $(KILLS)) $(if $(POINT),--point $(POINT)) $(if $(ENGINE),--engine $(ENGINE)) $(if $(SEED),--seed $(SEED)) $(if $(DEFECT),--defect $(DEFECT))
+
+ledger-summary: $(READY)
+	@$(LEDGER) --summary
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from jackfield.crashpoints import Crashpoint, reach
 from jackfield.problems import Unavailable
 
 if TYPE_CHECKING:
@@ -88,10 +89,12 @@ def _upgrade(connection: Connection) -> None:
     from alembic import command  # noqa: PLC0415 -- as above
     from alembic.config import Config  # noqa: PLC0415 -- as above
     from alembic.util import CommandError  # noqa: PLC0415 -- as above
+    from sqlalchemy import event  # noqa: PLC0415 -- as above
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
+    event.listen(connection, "after_cursor_execute", lambda *_: reach(Crashpoint.MIGRATING))
     try:
         command.upgrade(config, "head")
     except CommandError as error:
