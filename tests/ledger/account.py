@@ -93,8 +93,10 @@ def close(logs: Logs) -> Account:
         _check_same(logs.provider.said[name].event, requests, account)
     _check_rivals(logs, heard, account)
     _count_duplicates(logs, heard, account)
-    kept = set().union(*logs.store.kept.values())
-    for said in order.overtaken(logs.provider, heard, places, excluded=kept):
+    for name in (aside := logs.store.aside()):
+        account.tallies[logs.provider.said[name].event.seed]["aside"] += 1
+    excluded = aside.union(*logs.store.kept.values())
+    for said in order.overtaken(logs.provider, heard, places, excluded=excluded):
         account.found(Checker.INVERSION, said.event.seed, f"{said.event.id} overtook another")
     return account
 
@@ -115,7 +117,7 @@ def _place(event: Event, requests: Sequence[Request], logs: Logs) -> str:
             case "held" | "dead":
                 return delivery.state
             case "pending" if delivery.is_to_be_done:
-                return "pending"
+                return "paused" if delivery.is_paused else "pending"
     for kind, events in logs.store.kept.items():
         if event.id in events:
             return kind

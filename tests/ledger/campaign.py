@@ -65,11 +65,14 @@ class Fault(ABC):
         """Return the installation it happens to."""
         return await engine.copy()
 
+    async def before(self, campaign: Campaign) -> None:  # noqa: B027 -- most have nothing to do
+        """Do what has to be done before the gateway of a run begins."""
+
     @abstractmethod
     async def strike(self, run: Run) -> None:
         """Do it, and return when it is done; set `run.has_struck` if it came to that."""
 
-    async def afterwards(self, campaign: Campaign) -> None:  # noqa: B027 -- most have nothing to do
+    async def afterwards(self, campaign: Campaign) -> None:  # noqa: B027 -- as above
         """Do what has to be done when the gateway has ended, before the next one begins."""
 
     async def at_last(self, campaign: Campaign) -> None:  # noqa: B027 -- as above
@@ -126,6 +129,7 @@ class Campaign:
         """Let one gateway live under one fault, and end."""
         assert all(life.seed != seed for life in self.generations.values()), "a seed is used once"
         random = Random(f"{fault.name} {seed}")
+        await fault.before(self)
         self.receivers.manners = fault.manners(seed)
         self.is_reader_broken |= fault.is_reader_broken
         generation = self._next(seed, fault.name)
@@ -185,7 +189,7 @@ class Campaign:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while await final_store.waiting(self.installation.database_url):
-                    await asyncio.sleep(0.05)
+                    await asyncio.sleep(0.1)
 
     def _next(self, seed: int, fault: str) -> Generation:
         number = len(self.generations) + 1

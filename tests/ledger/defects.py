@@ -22,7 +22,7 @@ from msgspec.structs import replace as with_other
 
 from jackfield import inbound
 from jackfield.api import provider_webhooks
-from jackfield.deliveries import Outgoing
+from jackfield.deliveries import Outgoing, Pending
 from jackfield.delivery import sender
 from jackfield.egress import Egress, Reply
 from jackfield.inbound import Accepted
@@ -57,16 +57,17 @@ def _break(owner: object, name: str, broken: Callable[[Anything], object]) -> No
 @_defect
 def _acknowledged_before_commit() -> None:
     """Answer 200 first, and store afterwards."""
-    begun = set()
+    begun: set[asyncio.Task[None]] = set()
 
     def broken(store_all: Anything) -> object:
         async def later(*given: Anything) -> None:
             await asyncio.sleep(0.05)
-            await store_all(*given)
+            accepted = await store_all(*given)
+            given[0]._arrived(accepted.lanes)  # noqa: SLF001 -- as the original does
 
         async def at_once(*given: Anything) -> Accepted:
             begun.add(asyncio.create_task(later(*given)))
-            return Accepted(delivered=1, held=0, repeated=0, unknown=0, unread=0)
+            return Accepted(delivered=0, held=0, repeated=0, unknown=0, unread=0)
 
         return at_once
 
@@ -289,8 +290,8 @@ def _change_after_reading(change: Callable[[Reading], None]) -> None:
 def _change_outgoing(change: Callable[[Outgoing], Outgoing]) -> None:
     def broken(outgoing: Anything) -> object:
         @unit
-        def changed(delivery_id: str) -> Steps[Outgoing | None]:
-            found = yield from outgoing(delivery_id)
+        def changed(item: Pending) -> Steps[Outgoing | None]:
+            found = yield from outgoing(item)
             return None if found is None else change(found)
 
         return changed

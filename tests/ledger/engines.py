@@ -8,7 +8,6 @@ import tempfile
 import uuid
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -29,21 +28,16 @@ class Engine(ABC):
     name: ClassVar[str]
     """`sqlite` or `postgres`."""
 
-    def __init__(self, directory: Path) -> None:
-        """Take where everything is kept; nothing is started before `open`."""
+    def __init__(self, directory: Path, warm: WarmParent) -> None:
+        """Take where everything is kept, and who starts programs; `open` does the rest."""
         self.directory = directory
-        self._warm: WarmParent | None = None
+        self.warm = warm
         self._furnished: Installation | None = None
 
     async def open(self, receivers: Applications) -> None:
         """Start what is needed, and furnish what will be copied."""
-        self._warm = await WarmParent.start(self.preloaded())
         self._furnished = await self.empty()
         await self._furnished.furnish(receivers)
-
-    def preloaded(self) -> Mapping[str, str]:
-        """Return what is added to the environment of the warm parent."""
-        return {}
 
     async def copy(self) -> Installation:
         """Return a furnished installation of its own: its own secrets too, for rotation."""
@@ -71,14 +65,11 @@ class Engine(ABC):
         """Let the database lose what a machine loses that is switched off; nobody uses it now."""
         raise NotImplementedError
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 -- a file leaves nothing behind
         """Leave nothing behind."""
-        if self._warm is not None:
-            await self._warm.close()
 
     def _installation(self, database_url: str, directory: Path) -> Installation:
-        assert self._warm is not None
-        return Installation(self._warm, directory, database_url)
+        return Installation(self.warm, directory, database_url)
 
     def _directory(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.directory))
@@ -158,7 +149,6 @@ class Postgres(Engine):
 
     async def close(self) -> None:
         """See `Engine.close`."""
-        await super().close()
         await asyncio.to_thread(self._server.cleanup)
         shutil.rmtree(self._data, ignore_errors=True)
 

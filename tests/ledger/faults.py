@@ -8,6 +8,7 @@ from random import Random
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 from typing import Any, Final
 
+from databases import change, look
 from jackfield.crashpoints import Crashpoint
 from ledger import disk, manners
 from ledger.campaign import Campaign, Fault, Run
@@ -15,6 +16,7 @@ from ledger.engines import Engine, Postgres
 from ledger.installation import Installation
 from ledger.logs import Request
 from ledger.manners import Manner, Manners
+from storage.test_schema import TO_THE_FIRST_SCHEMA
 
 _PATIENCE: Final = 3.0
 """Seconds after the last news for a point to be reached."""
@@ -27,7 +29,6 @@ HITS: Final[Mapping[Crashpoint, int]] = {
     Crashpoint.ANSWERED: 10,
     Crashpoint.READING_EVENTS: 10,
     Crashpoint.PICKED_NOT_CONNECTED: 40,
-    Crashpoint.SENT_NO_RESPONSE: 40,
     Crashpoint.RESPONSE_NOT_RECORDED: 40,
     Crashpoint.INSIDE_OUTCOME_COMMIT: 40,
     Crashpoint.SIGNED_NOT_SENT: 40,
@@ -114,6 +115,33 @@ class Migrating(AtPoint):
         campaign.last_news = max(life.seed for life in campaign.generations.values())
 
 
+class Upgrading(Fault):
+    """K16 where something waits: killed while an older database with messages gets newer.
+
+    What a run does not hit is killed at any moment, so that the next finds messages waiting.
+    """
+
+    name = "upgrading"
+
+    def environ(self, random: Random) -> Mapping[str, str]:
+        """See `Fault`."""
+        return {"JACKFIELD_CRASH_AT": f"{Crashpoint.MIGRATING}:{random.randint(1, 60)}"}
+
+    async def before(self, campaign: Campaign) -> None:
+        """See `Fault`: go back to the first schema, unless the last run never left it."""
+        url = campaign.installation.database_url
+        if await look(url, "SELECT version_num FROM alembic_version") != [("0001",)]:
+            for statement in filter(str.strip, TO_THE_FIRST_SCHEMA.split(";")):
+                await change(url, statement)
+
+    async def strike(self, run: Run) -> None:
+        """See `Fault`."""
+        run.has_struck = not run.gateway.url
+        if run.gateway.url:
+            await asyncio.sleep(run.random.uniform(0.02, 0.5))
+        run.program.signal(SIGKILL)
+
+
 class Killed(Fault):
     """SIGKILL at any moment."""
 
@@ -126,10 +154,13 @@ class Killed(Fault):
         run.program.signal(SIGKILL)
 
 
-class KilledByReceiver(Fault):
-    """K8, seen from outside: killed when an application has the n-th request and says nothing."""
+class Unanswered(Fault):
+    """K8: killed when an application has the n-th request and has not answered.
 
-    name = "killed-by-receiver"
+    Only the application knows when that is, so the kill comes from outside.
+    """
+
+    name = Crashpoint.SENT_NO_RESPONSE.value
 
     async def strike(self, run: Run) -> None:
         """See `Fault`."""
@@ -327,14 +358,15 @@ async def _dies(run: Run) -> bool:
 
 POINTS: Final[tuple[Fault, ...]] = (
     *(AtPoint(p, n) for p, n in HITS.items() if p is not Crashpoint.SIGNED_NOT_SENT),
+    Unanswered(),
     Unscheduled(),
     Drained(),
     Migrating(),
     Rotated(),
 )
 OTHERS: Final[tuple[Fault, ...]] = (
+    Upgrading(),
     Killed(),
-    KilledByReceiver(),
     PowerCut(),
     Stopped(),
     Frozen("frozen", 2),

@@ -7,26 +7,29 @@ from dataclasses import dataclass, field
 from databases import look
 from ledger.traffic import TOKEN
 
-_DELIVERIES = """
-SELECT m.content, d.id, d.state, w.number
+_WHERE = """
 FROM messages m
 JOIN deliveries d ON d.message_id = m.id
 LEFT JOIN pending w ON w.subject = d.id
+LEFT JOIN applications a ON a.id = d.application_id
+LEFT JOIN destinations u ON u.api_key = d.api_key AND u.url = a.inbound_url
 """
+_DELIVERIES = f"SELECT m.content, d.id, d.state, w.number, d.aside_at, u.paused_at {_WHERE}"
 _KEPT = "SELECT kind, body FROM inbound_bodies"
 _ATTEMPTS = "SELECT delivery_id, started_at, outcome FROM attempts"
-_WAITING = """
-SELECT (SELECT count(*) FROM pending) + (SELECT count(*) FROM accounts WHERE releasing = 1)
-"""
+_PENDING = f"SELECT count(w.number) {_WHERE} WHERE u.paused_at IS NULL"
+_RELEASING = "SELECT count(*) FROM accounts WHERE releasing = 1"
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivery; `is_to_be_done` says that something will still happen to it."""
+    """One delivery: whether anything will still happen to it, and by itself, and in order."""
 
     id: str
     state: str
     is_to_be_done: bool
+    is_paused: bool
+    is_aside: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,28 @@ class FinalStore:
     """The events found in what was kept for the operator, by the kind of it."""
     attempts: dict[str, list[Attempt]] = field(default_factory=dict)
 
+    def aside(self) -> set[str]:
+        """Return the events that were set aside: no order is promised for them."""
+        return {
+            event
+            for event, deliveries in self.deliveries.items()
+            if any(delivery.is_aside for delivery in deliveries)
+        }
+
 
 async def read(database_url: str) -> FinalStore:
     """Return what the database says; nothing may write to it meanwhile."""
     store = FinalStore()
-    for content, number, state, pending in await look(database_url, _DELIVERIES):
-        found = Delivery(number, state, is_to_be_done=pending is not None)
+    for content, number, state, pending, aside_at, paused_at in await look(
+        database_url, _DELIVERIES
+    ):
+        found = Delivery(
+            number,
+            state,
+            is_to_be_done=pending is not None,
+            is_paused=paused_at is not None,
+            is_aside=aside_at is not None,
+        )
         token = TOKEN.search(bytes(content))
         store.deliveries.setdefault(token[0].decode() if token else number, []).append(found)
     for kind, body in await look(database_url, _KEPT):
@@ -63,6 +82,6 @@ async def read(database_url: str) -> FinalStore:
 
 
 async def waiting(database_url: str) -> int:
-    """Return how much is still to be done; an account that releases what it held counts too."""
-    ((number,),) = await look(database_url, _WAITING)
-    return int(number)
+    """Return how much goes on by itself: what is pending, and accounts that release."""
+    ((pending, releasing),) = await look(database_url, f"SELECT ({_PENDING}), ({_RELEASING})")
+    return int(pending + releasing)

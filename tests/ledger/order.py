@@ -6,8 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from math import inf
+from typing import Final
 
 from ledger.logs import ProviderLog, Request, Said
+
+_HEARD_IN_ORDER: Final = frozenset({"delivered", "pending", "paused"})
 
 
 def overtaken(
@@ -25,7 +28,7 @@ def overtaken(
     """
     conversations: defaultdict[tuple[str, str], list[Said]] = defaultdict(list)
     for said in log.said.values():
-        if said.event.id not in excluded and places[said.event.id] in {"delivered", "pending"}:
+        if said.event.id not in excluded and places[said.event.id] in _HEARD_IN_ORDER:
             conversations[said.event.conversation].append(said)
     for several in conversations.values():
         yield from _overtaken(several, heard)

@@ -6,13 +6,13 @@ import asyncio
 import shutil
 import struct
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from ledger.applications import Applications
 from ledger.engines import Sqlite
 from ledger.installation import Installation
+from ledger.programs import WarmParent
 
 _SOURCE: Final = Path(__file__).with_name("power_cut.c")
 _RECORD: Final = struct.Struct("=QQQ")
@@ -28,21 +28,19 @@ class SqliteOnPower(Sqlite):
 
     async def open(self, receivers: Applications) -> None:
         """See `Engine.open`."""
-        await asyncio.to_thread(_compile, self._library)
+        library = self.directory / "power_cut.so"
+        await asyncio.to_thread(_compile, library)
+        self.warm = await WarmParent.start({"LD_PRELOAD": str(library)})
         await super().open(receivers)
 
-    def preloaded(self) -> Mapping[str, str]:
-        """See `Engine.preloaded`."""
-        return {"LD_PRELOAD": str(self._library)}
+    async def close(self) -> None:
+        """See `Engine.close`."""
+        await self.warm.close()
 
     async def cut_power(self, installation: Installation) -> None:
         """See `Engine.cut_power`."""
         for file in installation.file.parent.glob("*.undo"):
             undo(file.with_suffix(""), file)
-
-    @property
-    def _library(self) -> Path:
-        return self.directory / "power_cut.so"
 
 
 def _compile(library: Path) -> None:

@@ -12,8 +12,6 @@ from typing import Final
 
 from ledger.account import Checker
 
-COUNTS: Final = ("sent", "acknowledged", "delivered", "held", "dead", "pending", "unread",
-                 "unknown", "differs", "aside", "duplicates", "explained")  # fmt: skip
 ROOT: Final = Path(__file__).parent.parent.parent
 DEFAULT: Final = ROOT / ".ledger" / "results.jsonl"
 

@@ -13,6 +13,7 @@ from ledger.campaign import Fault
 from ledger.engines import Engine, Postgres, Sqlite
 from ledger.logs import Ticks
 from ledger.power_cut import SqliteOnPower
+from ledger.programs import WarmParent
 from ledger.run import Taken, take
 
 
@@ -24,15 +25,19 @@ class Session:
         self._ticks = Ticks()
         self._receivers = Applications(self._ticks)
         self._engines: dict[type[Engine], Engine] = {}
+        self._warm: WarmParent | None = None
         self._is_kept = False
 
     async def __aenter__(self) -> Self:
         await self._receivers.__aenter__()
+        self._warm = await WarmParent.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         for engine in self._engines.values():
             await engine.close()
+        assert self._warm is not None
+        await self._warm.close()
         await self._receivers.__aexit__()
         if not self._is_kept:
             shutil.rmtree(self.directory)
@@ -65,6 +70,7 @@ class Session:
 
     async def _opened(self, kind: type[Engine]) -> Engine:
         if kind not in self._engines:
-            self._engines[kind] = made = kind(self.directory)
+            assert self._warm is not None
+            self._engines[kind] = made = kind(self.directory, self._warm)
             await made.open(self._receivers)
         return self._engines[kind]

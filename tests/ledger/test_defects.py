@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import pytest
 
+from jackfield.crashpoints import Crashpoint
 from ledger import power_cut
 from ledger.account import Checker
 from ledger.campaign import Fault
-from ledger.faults import Answered, KilledByReceiver, PowerCut, Stopped
+from ledger.faults import Answered, AtPoint, PowerCut, Stopped, Unanswered
 from ledger.manners import Manner
 from ledger.session import Session
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
-HELD = KilledByReceiver()
+EARLY = AtPoint(Crashpoint.COMMITTED_NOT_ANSWERED, 10)
+HELD = Unanswered()
 REDIRECTED = Answered("redirected", Manner.REDIRECT, share=0.5, seconds=1)
 PLANTED: list[tuple[str, Checker, list[Fault]]] = [
-    ("acknowledged-before-commit", Checker.LOST, [HELD, HELD]),
+    ("acknowledged-before-commit", Checker.LOST, [EARLY]),
     ("pending-forgotten", Checker.LOST, [HELD]),
     ("said-to-be-delivered", Checker.LOST, [Stopped()]),
     ("unread-thrown-away", Checker.LOST, [Stopped()]),
@@ -52,7 +54,7 @@ async def test_what_is_not_synchronised_is_lost_when_power_is_cut(
         pytest.skip("no C compiler: apt-get install gcc libc6-dev")
 
     taken = await session.take(
-        [PowerCut()] * 3, engine=engine, first_seed=1, defect="not-synchronised"
+        [PowerCut()] * 2, engine=engine, first_seed=1, defect="not-synchronised"
     )
 
     assert taken.account.total()[Checker.LOST] > 0

@@ -5,14 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ledger.campaign import Fault
-from ledger.faults import (
-    HITS,
-    AtPoint,
-    Drained,
-    Migrating,
-    Rotated,
-    Unscheduled,
-)
+from ledger.faults import HITS, AtPoint, Drained, Migrating, Rotated, Unanswered, Unscheduled
 from ledger.session import Session
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
@@ -25,7 +18,7 @@ async def test_an_account_of_a_kill_at_every_point_has_no_findings(
     session: Session, engine: str
 ) -> None:
     points: list[Fault] = [AtPoint(point, 3) for point in HITS]
-    points += [Unscheduled(), Drained(), Rotated()]
+    points += [Unanswered(), Unscheduled(), Drained(), Rotated()]
 
     taken = await session.take(points, engine=engine, first_seed=1)
 
@@ -38,7 +31,7 @@ async def test_an_account_of_a_kill_at_every_point_has_no_findings(
 async def test_a_migration_that_is_killed_goes_on_at_the_next_start(
     session: Session, engine: str
 ) -> None:
-    taken = await session.take([Migrating()] * 3, engine=engine, first_seed=1)
+    taken = await session.take([Migrating()] * 2, engine=engine, first_seed=1)
 
     assert taken.account.findings == []
     assert all(one.is_struck for one in taken.results)
