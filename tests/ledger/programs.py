@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -22,7 +23,7 @@ _TESTS = str(Path(__file__).parent.parent)
 class Program:
     """A running program: its output, its end."""
 
-    pid: int
+    descriptor: int
     output: asyncio.StreamReader
     ending: asyncio.Future[int] = field(default_factory=asyncio.Future)
 
@@ -34,7 +35,8 @@ class Program:
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it still runs."""
         if not self.is_over:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # it ended just now, and we shall hear of it
+                signal.pidfd_send_signal(self.descriptor, number)
 
     async def ended(self, *, seconds: float = 60) -> int:
         """Wait until it is gone, and return how: an exit status, or minus a signal's number."""
@@ -109,7 +111,7 @@ class WarmParent:
         assert self._control is not None
         while True:
             try:
-                message = self._control.recv(LARGEST)
+                message, descriptors, _, _ = socket.recv_fds(self._control, LARGEST, 1)
             except BlockingIOError:
                 return
             if not message:  # it has died; whoever waits for its children would wait for ever
@@ -117,8 +119,10 @@ class WarmParent:
                 return
             told = json.loads(message)
             if "ended" in told:
-                self._programs.pop(told["pid"]).ending.set_result(told["ended"])
+                program = self._programs.pop(told["pid"])
+                os.close(program.descriptor)
+                program.ending.set_result(told["ended"])
             else:
-                program = Program(told["pid"], asyncio.StreamReader())
-                self._programs[program.pid] = program
+                program = Program(descriptors[0], asyncio.StreamReader())
+                self._programs[told["pid"]] = program
                 self._begun.put_nowait(program)

@@ -16,6 +16,7 @@ import selectors
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
 from io import StringIO
 from typing import Any
@@ -27,7 +28,8 @@ LARGEST = 1 << 17
 def serve(control: socket.socket) -> None:
     """Fork a child for each message; tell its pid, and later how it ended. Ends with the socket.
 
-    In a child this returns nothing: it ends as `jackfield` does.
+    A descriptor of the child goes along, so that no signal ever meets another process. In a
+    child this returns nothing: it ends as `jackfield` does.
     """
     selector = selectors.DefaultSelector()
     selector.register(control, selectors.EVENT_READ, 0)
@@ -53,7 +55,7 @@ def serve(control: socket.socket) -> None:
                 os.close(descriptor)
             children[pid] = os.pidfd_open(pid)
             selector.register(children[pid], selectors.EVENT_READ, pid)
-            _tell(control, pid=pid)
+            _tell(control, [children[pid]], pid=pid)
 
 
 def become(order: dict[str, Any], out: int, err: int) -> None:
@@ -89,8 +91,8 @@ def prepare() -> None:
     gc.freeze()
 
 
-def _tell(control: socket.socket, **what: int) -> None:
-    control.send(json.dumps(what).encode())
+def _tell(control: socket.socket, descriptors: Sequence[int] = (), **what: int) -> None:
+    socket.send_fds(control, [json.dumps(what).encode()], descriptors)
 
 
 if __name__ == "__main__":
