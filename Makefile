@@ -57,7 +57,7 @@ bench-reliability: $(READY)
 LEDGER = PYTHONPATH=tests $(BIN)/python -m ledger
 
 ledger: $(READY)
-	@$(LEDGER) $(if $(KILLS),--kills $(KILLS)) $(if $(POINT),--point $(POINT)) $(if $(ENGINE),--engine $(ENGINE)) $(if $(SEED),--seed $(SEED)) $(if $(DEFECT),--defect $(DEFECT))
+	@$(LEDGER) $(if $(KILLS),--kills $(KILLS)) $(if $(POINT),--point $(POINT)) $(if $(ENGINE),--engine $(ENGINE)) $(if $(SEED),--seed $(SEED)) $(if $(DEFECT),--defect $(DEFECT)) $(if $(COLD),--cold)
 
 ledger-summary: $(READY)
 	@$(LEDGER) --summary

@@ -11,7 +11,8 @@ from pathlib import Path
 from ledger import disk, power_cut, results
 from ledger.account import Checker
 from ledger.campaign import Fault
-from ledger.faults import FAULTS, POINTS
+from ledger.faults import FAULTS
+from ledger.points import POINTS
 from ledger.run import Taken
 from ledger.session import Session
 
@@ -36,6 +37,7 @@ def _wanted() -> argparse.Namespace:
     add("--engine", default="sqlite,postgres", help="one of them, or both")
     add("--seed", type=int, help="the first seed; else the first that was not used yet")
     add("--defect", help="plant this one: the account must find it, and is not added")
+    add("--cold", action="store_true", help="start each gateway anew: slower, and nothing shared")
     add("--results", type=Path, default=results.DEFAULT, help="the file to add to")
     add("--summary", action="store_true", help="print what that file adds up to")
     add("--list", action="store_true", help="print the names of all faults")
@@ -80,7 +82,11 @@ async def _take(session: Session, fault: Fault, engine: str, wanted: argparse.Na
         number = min(fault.chunk, last - seed)
         began = time.monotonic()
         taken = await session.take(
-            [fault] * number, engine=engine, first_seed=seed, defect=wanted.defect
+            [fault] * number,
+            engine=engine,
+            first_seed=seed,
+            defect=wanted.defect,
+            is_cold=wanted.cold,
         )
         if wanted.defect is None:
             for result in taken.results:

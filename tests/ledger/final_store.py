@@ -27,9 +27,9 @@ class Delivery:
 
     id: str
     state: str
-    is_to_be_done: bool
-    is_paused: bool
-    is_aside: bool
+    is_to_be_done: bool = False
+    is_paused: bool = False
+    is_aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ class Installation:
     database_url: str
     environ: Mapping[str, str] = field(default_factory=dict)
     defect: str | None = None
+    is_cold: bool = False
+    """Whether gateways start as strangers to the warm parent, at the price of a second each."""
     tenants: dict[str, Tenant] = field(default_factory=dict)
     applications: dict[str, str] = field(default_factory=dict)
 
@@ -83,6 +85,7 @@ class Installation:
             environ=self.environment(**environ),
             log=self.log,
             defect=defect,
+            is_cold=self.is_cold,
         )
         async with asyncio.timeout(60):
             line = (await program.output.readline()).decode()

@@ -79,12 +79,21 @@ class WarmParent:
         environ: Mapping[str, str],
         log: Path,
         defect: str | None = None,
+        is_cold: bool = False,
     ) -> Program:
-        """Start `jackfield` with these arguments; what it logs is added to the file `log`."""
+        """Start `jackfield` with these arguments; what it logs is added to the file `log`.
+
+        A cold one shares nothing with the parent.
+        """
         assert self._control is not None
         readable, writable = os.pipe()
         err = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        order = {"arguments": arguments, "environ": dict(environ), "defect": defect}
+        order = {
+            "arguments": arguments,
+            "environ": dict(environ),
+            "defect": defect,
+            "is_cold": is_cold,
+        }
         try:
             async with self._one_at_a_time:
                 socket.send_fds(self._control, [json.dumps(order).encode()], [writable, err])

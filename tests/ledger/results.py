@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ledger.account import Checker
+from ledger.duplicates import IN_FLIGHT
 
 ROOT: Final = Path(__file__).parent.parent.parent
 DEFAULT: Final = ROOT / ".ledger" / "results.jsonl"
@@ -70,9 +71,7 @@ def summary(results: Iterable[Result]) -> str:
     rows: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for one in results:
         for row in (rows[one.fault, one.engine], rows["all", ""]):
-            most = max(
-                row["most at one kill"], one.counts.get("because: in flight at the kill", 0)
-            )
+            most = max(row["most at one kill"], one.counts.get(f"because: {IN_FLIGHT}", 0))
             row.update(one.counts)
             row["runs"] += 1
             row["kills"] += one.is_struck and one.is_killed

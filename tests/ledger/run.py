@@ -33,10 +33,11 @@ async def take(
     first_seed: int,
     defect: str | None = None,
     drain: float = 60,
+    is_cold: bool = False,
 ) -> Taken:
     """Let one gateway after another live and die on one database, each under the next fault."""
     installation = await faults[0].prepare(engine)
-    installation.defect = defect
+    installation.defect, installation.is_cold = defect, is_cold
     campaign = Campaign(engine, installation, receivers, ticks, drain=drain)
     campaign.link_at = len(faults) // 2
     began = datetime.now(UTC).isoformat(timespec="seconds")

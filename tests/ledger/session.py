@@ -50,6 +50,7 @@ class Session:
         first_seed: int,
         defect: str | None = None,
         drain: float = 60,
+        is_cold: bool = False,
     ) -> Taken:
         """Take one account of a run under each fault in turn, on `sqlite` or `postgres`."""
         kind: type[Engine] = Postgres
@@ -64,6 +65,7 @@ class Session:
             first_seed=first_seed,
             defect=defect,
             drain=drain,
+            is_cold=is_cold,
         )
         self._is_kept |= taken.kept is not None
         return taken

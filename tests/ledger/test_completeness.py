@@ -5,7 +5,8 @@ from __future__ import annotations
 from jackfield.crashpoints import Crashpoint
 from ledger.account import Checker
 from ledger.defects import DEFECTS
-from ledger.faults import ELSEWHERE, FAULTS, POINTS
+from ledger.faults import FAULTS
+from ledger.points import ELSEWHERE, POINTS
 from ledger.test_defects import PLANTED
 
 

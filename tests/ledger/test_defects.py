@@ -8,8 +8,9 @@ from jackfield.crashpoints import Crashpoint
 from ledger import power_cut
 from ledger.account import Checker
 from ledger.campaign import Fault
-from ledger.faults import Answered, AtPoint, PowerCut, Stopped, Unanswered
+from ledger.faults import Answered, PowerCut, Stopped
 from ledger.manners import Manner
+from ledger.points import AtPoint, Unanswered
 from ledger.session import Session
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ledger.campaign import Fault
-from ledger.faults import HITS, AtPoint, Drained, Migrating, Rotated, Unanswered, Unscheduled
+from ledger.points import HITS, AtPoint, Drained, Migrating, Rotated, Unanswered, Unscheduled
 from ledger.session import Session
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]

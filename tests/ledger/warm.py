@@ -4,7 +4,8 @@
 of a command and brings two descriptors for its output. A child of it differs from a process
 that was started anew in one thing only: Python's modules are loaded already. It was never
 anything but the interpreter that imported them; it opens its own files, makes its own loop and
-its own keys, and its `main` is the one that `jackfield` runs.
+its own keys, and its `main` is the one that `jackfield` runs. Where that is not enough, a cold
+child replaces itself by `python -m jackfield`.
 """
 
 from __future__ import annotations
@@ -18,9 +19,18 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
+from importlib import import_module
 from io import StringIO
 from typing import Any
 
+from jackfield.cli import app, main
+
+_LATE = (
+    "alembic.command",
+    "jackfield.cli.serving",
+    "jackfield.console.operator",
+    "uvicorn.protocols.http.httptools_impl",
+)
 LARGEST = 1 << 17
 """Bytes of one message; an environment is a few thousand."""
 
@@ -66,25 +76,21 @@ def become(order: dict[str, Any], out: int, err: int) -> None:
     os.closerange(3, 1024)
     os.environ.clear()
     os.environ.update(order["environ"])
+    if order["is_cold"]:
+        program = [sys.executable, "-m", "jackfield", *order["arguments"]]
+        os.execve(program[0], program, os.environ)  # noqa: S606 -- there is none to be had
     sys.argv = ["jackfield", *order["arguments"]]
     if order["defect"]:
         from ledger import defects  # noqa: PLC0415 -- only where one is planted
 
         defects.plant(order["defect"])
-    from jackfield.cli import main  # noqa: PLC0415 -- imported long ago, see `prepare`
-
     main()
 
 
 def prepare() -> None:
     """Import all that `serve` and the commands need, also what they import late."""
-    import alembic.command  # noqa: F401, PLC0415 -- what a new database needs
-    import uvicorn.protocols.http.httptools_impl  # noqa: F401, PLC0415
-
-    import jackfield.cli.serving  # noqa: PLC0415
-    import jackfield.console.operator  # noqa: F401, PLC0415
-    from jackfield.cli import app  # noqa: PLC0415
-
+    for name in _LATE:
+        import_module(name)
     with suppress(SystemExit), redirect_stdout(StringIO()):
         app(["settings"])  # the command line loads what it needs when it runs
     gc.collect()
