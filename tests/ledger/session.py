@@ -57,6 +57,7 @@ class Session:
         if engine == Sqlite.name:
             is_on_power = any(fault.needs_power_cuts for fault in faults)
             kind = SqliteOnPower if is_on_power else Sqlite
+        self._is_kept, was_kept = True, self._is_kept  # should it break, everything is to be seen
         taken = await take(
             faults,
             engine=await self._opened(kind),
@@ -67,7 +68,7 @@ class Session:
             drain=drain,
             is_cold=is_cold,
         )
-        self._is_kept |= taken.kept is not None
+        self._is_kept = was_kept or taken.kept is not None
         return taken
 
     async def _opened(self, kind: type[Engine]) -> Engine:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from at_hand import program
 from jackfield.crashpoints import Crashpoint
-from ledger import power_cut
 from ledger.account import Checker
 from ledger.campaign import Fault
 from ledger.faults import Answered, PowerCut, Stopped
@@ -51,8 +51,8 @@ async def test_a_planted_defect_is_found(
 async def test_what_is_not_synchronised_is_lost_when_power_is_cut(
     session: Session, engine: str
 ) -> None:
-    if engine == "sqlite" and power_cut.compiler() is None:
-        pytest.skip("no C compiler: apt-get install gcc libc6-dev")
+    if engine == "sqlite":
+        program("cc", package="gcc libc6-dev")
 
     taken = await session.take(
         [PowerCut()] * 2, engine=engine, first_seed=1, defect="not-synchronised"
