@@ -46,6 +46,14 @@ class KeptBody:
 
 
 @dataclass(frozen=True, slots=True)
+class Stranger:
+    """Whom an address that was never seen stands for, unless one of those beside it is known."""
+
+    person: str
+    beside: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """One new message and the delivery that it causes; `body` is there once it is bound."""
 
@@ -99,10 +107,11 @@ class Arrivals(Protocol):
         """Return whom these addresses stand for, as far as they were seen before."""
         ...
 
-    def introduce(self, strangers: Mapping[Address, str]) -> Unit[Mapping[Address, str]]:
+    def introduce(self, strangers: Mapping[Address, Stranger]) -> Unit[Mapping[Address, str]]:
         """Remember whom new addresses stand for; return whom they stand for now.
 
-        That is somebody else where another webhook introduced an address at the same time.
+        That is somebody else where another webhook introduced an address, or one beside it, at
+        the same time.
         """
         ...
 
@@ -215,11 +224,12 @@ def _people(
     if not several:
         return [event.people[0] for _, event in new]
     known = dict((yield from arrivals.people(list(dict.fromkeys(several)))))
-    strangers: dict[Address, str] = {}
+    strangers: dict[Address, Stranger] = {}
     for (_, event), group in zip(new, addresses, strict=True):
         person = next((known[a] for a in group if a in known), event.people[0])
-        strangers.update({a: person for a in group if a not in known})
-        known |= {a: person for a in group if a not in known}
+        unknown = [address for address in group if address not in known]
+        strangers |= {a: Stranger(person, [other for _, other in group]) for a in unknown}
+        known |= dict.fromkeys(unknown, person)
     if strangers:
         stored = yield from arrivals.introduce(strangers)
         moved = _moved(strangers, stored)
@@ -232,9 +242,11 @@ def _people(
     ]
 
 
-def _moved(wanted: Mapping[Address, str], stored: Mapping[Address, str]) -> dict[Address, str]:
-    """Return the addresses that go to whom another webhook put their neighbours meanwhile."""
-    others = {(a[0], wanted[a]): person for a, person in stored.items() if person != wanted[a]}
+def _moved(
+    wanted: Mapping[Address, Stranger], stored: Mapping[Address, str]
+) -> dict[Address, str]:
+    """Return the addresses that go to whom another process put their neighbours meanwhile."""
+    others = {(a[0], wanted[a].person): p for a, p in stored.items() if p != wanted[a].person}
     return {a: others[a[0], p] for a, p in stored.items() if (a[0], p) in others}
 
 

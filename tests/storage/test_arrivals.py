@@ -401,6 +401,30 @@ async def test_two_first_webhooks_at_once_agree_on_who_a_person_is(
     assert await look(database_url, there) == [("US.1",)]
 
 
+async def test_webhooks_at_once_agree_although_one_of_them_repeats_something(
+    world: World, database_url: str
+) -> None:
+    """One that repeats is a statement behind its neighbours, and looks while they are busy."""
+    await world.tenant()
+    number = await world.page(
+        "447700900999",
+        provider=Provider.WHATSAPP,
+        application=await world.application(URL),
+    )
+    both = ["447700900001", "US.1"]
+    known = said("known", to=number, by="447700900002")
+    await world.hear(known)
+
+    await asyncio.gather(
+        world.hear(said("by id", to=number, by="US.1")),
+        world.hear(said("by both", to=number, by=both)),
+        world.hear(known, said("by both again", to=number, by=both)),
+    )
+
+    theirs = "SELECT DISTINCT person FROM deliveries WHERE person != '447700900002'"
+    assert await look(database_url, theirs) == [("US.1",)]
+
+
 async def test_one_id_at_two_accounts_is_two_people(world: World, database_url: str) -> None:
     await world.tenant()
     desk = await world.application(URL)

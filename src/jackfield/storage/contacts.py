@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 
-from jackfield.inbound import Address
+from jackfield.inbound import Address, Stranger
 from jackfield.storage.dialects import Prepared, insert
 from jackfield.storage.tables import contacts
 from jackfield.units import Steps, unit
@@ -20,10 +20,29 @@ _PERSON = Prepared(
     ),
 )
 
+_MOST_BESIDE = 4
+"""Other ids of the same person that are looked at; no provider tells more."""
+
+_other = contacts.alias("other")
+_known = (
+    select(func.min(_other.c.person))
+    .where(
+        _other.c.account_id == bindparam("account_id"),
+        _other.c.address.in_([bindparam(f"beside_{n}") for n in range(_MOST_BESIDE)]),
+    )
+    .scalar_subquery()
+)
+
+# Whom their other ids stand for is looked up anew, in the statement that writes: a neighbour in
+# the same batch may have introduced one since, and nobody shall see the ids of one person differ.
 # Setting what is there already is how both databases give back the row that was in the way.
 _INTRODUCE = Prepared(
     insert(contacts)
-    .values({column: bindparam(column.name) for column in _COLUMNS})
+    .values(
+        account_id=bindparam("account_id"),
+        address=bindparam("address"),
+        person=func.coalesce(_known, bindparam("person")),
+    )
     .on_conflict_do_update(
         index_elements=[contacts.c.account_id, contacts.c.address],
         set_={"person": contacts.c.person},
@@ -51,15 +70,21 @@ def people(addresses: Sequence[Address]) -> Steps[Mapping[Address, str]]:
 
 
 @unit
-def introduce(strangers: Mapping[Address, str]) -> Steps[Mapping[Address, str]]:
+def introduce(strangers: Mapping[Address, Stranger]) -> Steps[Mapping[Address, str]]:
     """See `Arrivals.introduce`."""
-    rows = yield _INTRODUCE.many(
-        [
-            {"account_id": account_id, "address": address, "person": person}
-            for (account_id, address), person in strangers.items()
-        ],
-    )
+    rows = yield _INTRODUCE.many([_stranger(*one) for one in strangers.items()])
     return {(account_id, address): person for account_id, address, person in rows}
+
+
+def _stranger(address: Address, stranger: Stranger) -> dict[str, object]:
+    account_id, name = address
+    beside = [*stranger.beside, *[name] * _MOST_BESIDE][:_MOST_BESIDE]
+    return {
+        "account_id": account_id,
+        "address": name,
+        "person": stranger.person,
+        **{f"beside_{n}": other for n, other in enumerate(beside)},
+    }
 
 
 @unit
