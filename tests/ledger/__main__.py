@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from pathlib import Path
@@ -26,7 +27,10 @@ def main() -> int:
     if wanted.summary:
         print(results.summary(results.read(wanted.results)))
         return 0
-    return asyncio.run(_take_all(wanted))
+    try:
+        return asyncio.run(_take_all(wanted))
+    except asyncio.CancelledError:
+        return 143  # told to end, and nothing is left running
 
 
 def _wanted() -> argparse.Namespace:
@@ -46,6 +50,9 @@ def _wanted() -> argparse.Namespace:
 
 async def _take_all(wanted: argparse.Namespace) -> int:
     found = 0
+    this = asyncio.current_task()
+    assert this is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     async with Session() as session:
         for engine in wanted.engine.split(","):
             for fault in _faults(wanted.point):

@@ -38,8 +38,6 @@ class Fault(ABC):
     name: str
     """What it is called in the results and on the command line."""
     engines: Sequence[str] = ("sqlite", "postgres")
-    kills: bool = True
-    """Whether a run of it ends with a gateway that is killed."""
     chunk: int = 25
     """How many runs one account covers."""
     posts: int = 16

@@ -48,7 +48,6 @@ class Stopped(Fault):
     """SIGTERM in the middle: it drains, so nothing is repeated."""
 
     name = "stopped"
-    kills = False
 
     async def strike(self, run: Run) -> None:
         """See `Fault`."""
@@ -61,7 +60,6 @@ class Stopped(Fault):
 class Frozen(Fault):
     """SIGSTOP for some seconds, as a machine that swaps or a virtual one that is moved."""
 
-    kills = False
     chunk = 5
 
     def __init__(self, name: str, seconds: float, *, excuse: str | None = None) -> None:
@@ -83,7 +81,6 @@ class PostgresFault(Fault):
     """The database goes away and comes again while the gateway lives."""
 
     engines = ("postgres",)
-    kills = False
     chunk = 5
     posts = 60
     pace = 0.1
@@ -126,7 +123,6 @@ class PostgresKilled(PostgresFault):
 class Answered(Fault):
     """Applications that misbehave for a while, and the gateway lives on."""
 
-    kills = False
     chunk = 1
 
     def __init__(
@@ -154,7 +150,6 @@ class ReaderBroken(Fault):
     """K6: our reader breaks on valid bodies; they are kept whole, and get their 200."""
 
     name = "reader-broken"
-    kills = False
     is_reader_broken = True
     defect = "reader-broken"
 
@@ -170,7 +165,6 @@ class DiskFull(Fault):
     name = "disk-full"
     needs_small_disk = True
     engines = ("sqlite",)
-    kills = False
     chunk = 5
     posts = 60
     pace = 0.1

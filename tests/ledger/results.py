@@ -7,6 +7,7 @@ import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +56,7 @@ def next_seed(file: Path, *, engine: str, fault: str) -> int:
     return max(used, default=0) + 1
 
 
+@cache
 def version() -> str:
     """Return which code this is, as git says it."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
