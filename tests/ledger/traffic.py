@@ -111,7 +111,7 @@ class Traffic:
     def _post(self, number: str) -> Post:
         random = self._random
         provider = random.choice(("messenger", "messenger", "whatsapp"))
-        size = random.choice((1, 1, 2, 3, 5, 8, 13))
+        size = random.choice((1, 1, 2, 3, 5, 8, 13, 34))
         news = [self._event(provider, position) for position in range(size)]
         # A provider repeats single events too, between new ones, and within the same POST.
         repeats = [e for e in self._told + news if e.page.provider == provider]
