@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import os
 import re
+import signal
 import stat
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -20,8 +23,12 @@ from jackfield.sealing import (
     Place,
     Unsealable,
     UnusableKey,
+    key_id,
+    load_key_file,
     load_or_create_key_file,
     parse_master_key,
+    replace_key_file,
+    sealed_with,
 )
 
 OLD = bytes(range(32))
@@ -93,6 +100,68 @@ def test_after_rotation_the_old_key_still_opens_and_the_new_one_seals() -> None:
 
     assert rotated.unseal(before, place=TOKEN) == b"invented-token"
     assert Keyring([NEW]).unseal(after, place=TOKEN) == b"invented-token"
+
+
+@given(st.binary(), places)
+def test_what_is_sealed_anew_is_the_same_under_the_newest_key(
+    plaintext: bytes, place: Place
+) -> None:
+    before = Keyring([OLD]).seal(plaintext, place=place)
+
+    after = Keyring([NEW, OLD]).reseal(before, place=place)
+
+    assert after is not None
+    assert (sealed_with(before), sealed_with(after)) == (key_id(OLD), key_id(NEW))
+    assert Keyring([NEW]).unseal(after, place=place) == plaintext
+    assert Keyring([NEW, OLD]).reseal(after, place=place) is None
+
+
+def test_a_value_of_another_place_is_not_sealed_anew_for_this_one() -> None:
+    moved = Keyring([OLD]).seal(b"invented-token", place=Place("accounts", 18, "access_token"))
+
+    with pytest.raises(Unsealable, match="accounts 17 access_token does not open"):
+        Keyring([NEW, OLD]).reseal(moved, place=TOKEN)
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_name_a_key_or_none(stranger: bytes) -> None:
+    named = sealed_with(stranger)
+
+    assert named == (stranger[1:5].hex() if stranger[:1] == b"\x01" and len(stranger) > 4 else "")
+
+
+def test_a_keyring_that_adopts_a_key_seals_with_it_and_opens_what_it_opened() -> None:
+    keyring = Keyring([OLD])
+    before = keyring.seal(b"invented-token", place=TOKEN)
+
+    keyring.adopt([NEW, OLD])
+    between = keyring.newest
+    keyring.adopt([NEW])
+    after = keyring.seal(b"invented-token", place=TOKEN)
+
+    assert between == keyring.newest == sealed_with(after) == key_id(NEW)
+    assert keyring.unseal(before, place=TOKEN) == b"invented-token"
+    with pytest.raises(UnusableKey):
+        keyring.adopt([])
+
+
+def test_what_is_sealed_while_a_key_is_adopted_opens() -> None:
+    keyring = Keyring([OLD])
+    begun = Barrier(5)
+
+    def seal(_: int) -> list[bytes]:
+        begun.wait(timeout=30)
+        return [keyring.seal(b"invented-token", place=TOKEN) for _ in range(2_000)]
+
+    with ThreadPoolExecutor(5) as pool:
+        sealing = [pool.submit(seal, turn) for turn in range(4)]
+        begun.wait(timeout=30)
+        for turn in range(500):
+            keyring.adopt([NEW, OLD] if turn % 2 == 0 else [OLD, NEW])
+        envelopes = [each for done in sealing for each in done.result()]
+
+    both = Keyring([NEW, OLD])
+    assert {both.unseal(each, place=TOKEN) for each in envelopes} == {b"invented-token"}
 
 
 def test_what_does_not_open_is_named_by_its_place_and_key_and_not_quoted() -> None:
@@ -271,3 +340,72 @@ def test_the_key_file_is_private_whatever_the_umask(tmp_path: Path) -> None:
         os.umask(usual)
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    """A key file that holds the old key."""
+    path = tmp_path / "jackfield.key"
+    path.touch(0o600)
+    path.write_text(f"{OLD.hex()}\n")
+    return path
+
+
+def test_a_key_file_is_replaced_whole_and_stays_private(key_file: Path) -> None:
+    usual = os.umask(0)
+
+    try:
+        replace_key_file(key_file, [NEW, OLD])
+    finally:
+        os.umask(usual)
+
+    assert load_key_file(key_file) == (NEW, OLD)
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    assert list(key_file.parent.iterdir()) == [key_file]
+
+
+def test_what_an_interrupted_replacement_left_is_no_matter(key_file: Path) -> None:
+    key_file.with_name(".jackfield.key.next").write_text("half a k")
+
+    replace_key_file(key_file, [NEW])
+
+    assert load_key_file(key_file) == (NEW,)
+    assert list(key_file.parent.iterdir()) == [key_file]
+
+
+def test_a_key_file_that_is_a_link_is_replaced_where_it_leads(
+    key_file: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    link = elsewhere / "jackfield.key"
+    link.symlink_to(key_file)
+
+    replace_key_file(link, [NEW, OLD])
+
+    assert link.is_symlink()
+    assert load_key_file(key_file) == (NEW, OLD)
+
+
+REPLACING = """
+import sys
+from pathlib import Path
+from jackfield import crashpoints
+from jackfield.sealing import load_key_file, replace_key_file
+crashpoints.arm(sys.argv[2])
+replace_key_file(Path(sys.argv[1]), [bytes(range(32, 64)), *load_key_file(Path(sys.argv[1]))])
+"""
+
+
+@pytest.mark.parametrize(("hit", "keys"), [(1, (OLD,)), (2, (NEW, OLD))], ids=["before", "after"])
+def test_a_kill_leaves_the_old_file_or_the_new_one(
+    key_file: Path, hit: int, keys: tuple[bytes, ...]
+) -> None:
+    done = subprocess.run(  # noqa: S603 - our own interpreter and text
+        [sys.executable, "-c", REPLACING, str(key_file), f"key-file-changing:{hit}"], check=False
+    )
+
+    assert done.returncode == -signal.SIGKILL
+    assert load_key_file(key_file) == keys
+    replace_key_file(key_file, [NEW])
+    assert list(key_file.parent.iterdir()) == [key_file]

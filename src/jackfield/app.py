@@ -240,8 +240,15 @@ async def _open_store(settings: Settings, *, metrics: Metrics) -> OpenStore:
     return await open_postgres(settings.database_url, readers=settings.pool, metrics=metrics)
 
 
-def _master_keys(settings: Settings, *, is_new: bool) -> Sequence[bytes]:
+def key_file(settings: Settings) -> Path | None:
+    """Return the file that holds the master keys; None where the environment holds them."""
     if settings.master_key or settings.sqlite_file is None:
+        return None
+    return settings.sqlite_file.with_suffix(".key")
+
+
+def _master_keys(settings: Settings, *, is_new: bool) -> Sequence[bytes]:
+    path = key_file(settings)
+    if path is None:
         return settings.master_key
-    path: Path = settings.sqlite_file.with_suffix(".key")
     return load_or_create_key_file(path, for_new_database=is_new)

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Crashpoint(StrEnum):
-    """Where a process may die without an acknowledged message being lost; K1 to K17."""
+    """Where a process may die: no acknowledged message is lost, nothing sealed stays shut."""
 
     BODY_HALF_READ = "body-half-read"
     VERIFIED_NOT_QUEUED = "verified-not-queued"
@@ -28,6 +28,8 @@ class Crashpoint(StrEnum):
     SPOOL_DRAINING = "spool-draining"
     MIGRATING = "migrating"
     SIGNED_NOT_SENT = "signed-not-sent"
+    KEY_FILE_CHANGING = "key-file-changing"
+    RESEALING = "resealing"
 
 
 @dataclass(slots=True)

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from jackfield.cli import accounts, provider_apps, running, sandbox, settings, tenants, tokens
+from jackfield.cli import (
+    accounts,
+    keys,
+    provider_apps,
+    running,
+    sandbox,
+    settings,
+    tenants,
+    tokens,
+)
 
 app = typer.Typer(
     name="jackfield",
@@ -24,6 +33,7 @@ app.add_typer(tenants.app, name="tenants")
 app.add_typer(provider_apps.app, name="provider-apps")
 app.add_typer(accounts.accounts, name="accounts")
 app.add_typer(accounts.applications, name="applications")
+app.add_typer(keys.app, name="keys")
 app.command("token")(tokens.token)
 app.add_typer(sandbox.app, name="sandbox")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from jackfield.cli.options import hint, settings_from
+from jackfield.cli.options import arm, hint, settings_from
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,14 +42,15 @@ def operate(
 
     settings = settings_from(data=data)
 
-    def keep_logs_apart() -> None:
+    def prepare() -> None:
         """Have what a gateway in this process logs not mix with what is printed."""
         from jackfield.cli import logs  # noqa: PLC0415 - only for such a gateway
-        from jackfield.settings import LogLevel  # noqa: PLC0415
+        from jackfield.settings import LogLevel  # noqa: PLC0415 - the same
 
         logs.configure(LogLevel.WARNING, settings.log_format)
+        arm(settings)
 
-    return operate(settings, command, order, gives=gives, before_here=keep_logs_apart)
+    return operate(settings, command, order, gives=gives, before_here=prepare)
 
 
 def be_sure(question: Callable[[], str], *, yes: bool) -> None:

@@ -34,6 +34,20 @@ def settings_from(*, data: Path | None, **options: object) -> Settings:
     return Settings.from_environment(data=data, **options)  # type: ignore[arg-type] # none is called environ
 
 
+def arm(settings: Settings) -> None:
+    """Have this process die where JACKFIELD_CRASH_AT says, if it says so.
+
+    Raises SettingError for a point that is not there.
+    """
+    from jackfield import crashpoints  # noqa: PLC0415 - as above
+    from jackfield.settings import SettingError  # noqa: PLC0415 - as above
+
+    try:
+        crashpoints.arm(settings.crash_at)
+    except ValueError as error:
+        raise SettingError("JACKFIELD_CRASH_AT", str(error)) from None
+
+
 def demo_directory(data: Path | None) -> Path:
     """Return where a demo is: in `data`, or apart from everything else in the usual place."""
     settings = settings_from(data=data)

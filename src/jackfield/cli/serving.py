@@ -17,15 +17,15 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
-from jackfield import crashpoints
 from jackfield.api.bounded_http import BoundedHttp
 from jackfield.api.proxies import behind_proxies
 from jackfield.app import Gateway, build
 from jackfield.cli import certificates, logs
+from jackfield.cli.options import arm
 from jackfield.console.listener import Listener
 from jackfield.console.socket_place import held_directory
 from jackfield.problems import Unavailable
-from jackfield.settings import Network, SettingError, Settings
+from jackfield.settings import Network, Settings
 from jackfield.storage.opening import DataDirectoryLock
 
 log = structlog.get_logger()
@@ -52,10 +52,7 @@ def run(
 
     Raises SettingError for a crash point that is not there, and what `main` raises.
     """
-    try:
-        crashpoints.arm(settings.crash_at)
-    except ValueError as error:
-        raise SettingError("JACKFIELD_CRASH_AT", str(error)) from None
+    arm(settings)
     logs.configure(settings.log_level, settings.log_format)
 
     async def to_its_end() -> None:

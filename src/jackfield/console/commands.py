@@ -16,6 +16,7 @@ from jackfield.clock import Moment
 from jackfield.console import (
     accounts,
     applications,
+    keys,
     listing,
     provider_apps,
     registering,
@@ -36,6 +37,7 @@ from jackfield.console.checks import (
     no_provider_app,
     no_tenant,
 )
+from jackfield.console.key_orders import BeginRotation, FinishRotation, Reseal, ShowKeys
 from jackfield.console.listing_orders import (
     ListAccounts,
     ListApplications,
@@ -209,6 +211,10 @@ COMMANDS: Mapping[str, Command[Any, Any]] = {
     "applications.show": Command(ShowApplication, listing.show_application),
     "applications.create": Command(CreateApplication, applications.create_application),
     "applications.delete": Command(DeleteApplication, applications.delete_application),
+    "keys.show": Command(ShowKeys, keys.show_keys),
+    "keys.rotate.begin": Command(BeginRotation, keys.begin_rotation),
+    "keys.rotate.reseal": Command(Reseal, keys.reseal),
+    "keys.rotate.finish": Command(FinishRotation, keys.finish_rotation),
 }
 
 
