@@ -343,6 +343,27 @@ async def test_rotations_at_once_lose_no_key(sqlite_url: str, beside: Path) -> N
         assert await is_readable(after, acme)
 
 
+async def test_a_rotation_that_begins_while_another_ends_keeps_its_keys(
+    sqlite_url: str, beside: Path
+) -> None:
+    async with opened(sqlite_url, master_key="") as doors:
+        acme = await fill(doors)
+        await rotate(doors)
+
+        # The end looks through everything first, and the beginning comes between.
+        ended, _ = await asyncio.gather(
+            keys.finish_rotation(doors.gateway, FinishRotation()),
+            keys.begin_rotation(doors.gateway, BeginRotation()),
+            return_exceptions=True,
+        )
+
+        kept = load_key_file(beside)
+    assert isinstance(ended, Conflict)
+    assert len(kept) == 2
+    async with opened(sqlite_url, master_key="") as after:
+        assert await is_readable(after, acme)
+
+
 async def test_a_tenant_made_in_the_moment_of_rotation_opens(
     sqlite_url: str, beside: Path
 ) -> None:

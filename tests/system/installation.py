@@ -64,20 +64,24 @@ class Installation:
 
     async def command(self, *arguments: str) -> Any:  # noqa: ANN401 -- whatever JSON it prints
         """Run one command and return the JSON document that it prints."""
+        code, out, err = await self.run(*arguments, "--json")
+        assert code == 0, err
+        return json.loads(out)
+
+    async def run(self, *arguments: str, **environ: str) -> tuple[int | None, str, str]:
+        """Run one command; return its exit code and what it said where."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "jackfield",
             *arguments,
-            "--json",
-            env=self.environment(),
+            env=self.environment(**environ),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
         out, err = await process.communicate()
         self.log.append(err)
-        assert process.returncode == 0, err.decode()
-        return json.loads(out)
+        return process.returncode, out.decode(), err.decode()
 
     @asynccontextmanager
     async def serving(self, *options: str, **environ: str) -> AsyncIterator[Gateway]:
