@@ -12,11 +12,27 @@ from jackfield.sealing import Place
 from jackfield.units import Unit
 
 
-class SecretRole(StrEnum):
-    """What a provider app's secret is for."""
+class ProviderAppKind(StrEnum):
+    """Whom the operator has an app or a contract with."""
 
+    META = "meta"
+    INFOBIP = "infobip"
+    GOOGLE = "google"
+
+
+class SecretRole(StrEnum):
+    """What a provider app's secret is for, each kind having its own."""
+
+    # Meta's app: what signs its webhooks, and the word for their handshake.
     APP_SECRET = "app_secret"  # noqa: S105 -- the word for it, not a secret
     VERIFY_TOKEN = "verify_token"  # noqa: S105 -- the word for it, not a secret
+    # Infobip's contract: where and with what it is called, and the word in its webhooks' URL.
+    BASE_URL = "base_url"
+    API_KEY = "api_key"
+    WEBHOOK_TOKEN = "webhook_token"  # noqa: S105 -- the word for it, not a secret
+    # Google's RCS partner: what signs its webhooks, and who it knows us as.
+    CLIENT_TOKEN = "client_token"  # noqa: S105 -- the word for it, not a secret
+    SERVICE_ACCOUNT = "service_account"
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,79 @@ async def test_a_bot_never_stands_where_a_sender_does(doors: Doors) -> None:
     assert [answer.status for answer in answers] == [201, 201]
 
 
+@pytest.mark.parametrize(("provider", "credentials"), [(VIBER, BOT), ("rcs", AGENT)])
+async def test_nobody_takes_the_name_that_a_partners_callbacks_have_for_a_sender(
+    sqlite_doors: Doors, provider: str, credentials: dict[str, str]
+) -> None:
+    caller = await sqlite_doors.tenant()
+    await partners(sqlite_doors)
+
+    answer = await register(caller, provider, credentials, "infobip:Shop")
+
+    assert faults(answer) == [
+        {"name": "external_id", "reason": "`external_id` must not begin with infobip:"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("provider", "credentials"), [(VIBER, SENDER), ("rcs", SENDER), ("rcs", AGENT)]
+)
+async def test_the_partner_is_changed_where_the_new_one_may_serve(
+    doors: Doors, provider: str, credentials: dict[str, str]
+) -> None:
+    caller = await doors.tenant()
+    await partners(doors)
+    kind = credentials["connector"]
+    apps, store = doors.gateway.provider_apps, doors.gateway.store
+    for name in ("second", "private"):
+        await store.commit(apps.add(kind, name, sealed={}, now=now()))
+    second = await store.read(apps.find(kind, "second"))
+    assert second is not None
+    await store.commit(apps.grant(second.id, "acme0001"))
+    await register(caller, provider, credentials)
+    path = f"{BASE}/{provider}/shop%40agents.example"
+
+    answers = [
+        await caller.ask("PATCH", path, body={"credentials": {"provider_app": name}})
+        for name in ("second", "private", "nobodys")
+    ]
+
+    reason = "There is no such provider app for you; ask the operator to grant it"
+    refused = [{"name": "credentials.provider_app", "reason": reason}]
+    assert answers[0].status == 200
+    assert [faults(answer) for answer in answers[1:]] == [refused, refused]
+    account = await found(doors, provider)
+    assert account.provider_app_id == second.id
+    assert opened(doors, account) == credentials | {"provider_app": "second"}
+
+
+@pytest.mark.parametrize(
+    ("provider", "credentials", "change"),
+    [
+        (VIBER, BOT, SENDER),
+        (VIBER, SENDER, BOT),
+        (VIBER, SENDER, {"sender": "Other"}),
+        ("rcs", AGENT, SENDER),
+        ("rcs", SENDER, AGENT),
+    ],
+)
+async def test_what_its_callbacks_name_it_by_cannot_be_changed(
+    sqlite_doors: Doors,
+    provider: str,
+    credentials: dict[str, str],
+    change: dict[str, str],
+) -> None:
+    caller = await sqlite_doors.tenant()
+    await partners(sqlite_doors)
+    await register(caller, provider, credentials)
+    path = f"{BASE}/{provider}/shop%40agents.example"
+
+    answer = await caller.ask("PATCH", path, body={"credentials": change})
+
+    assert [fault["name"] for fault in faults(answer)] == ["credentials"]
+    assert opened(sqlite_doors, await found(sqlite_doors, provider)) == credentials
+
+
 def lacking(credentials: dict[str, str], name: str) -> dict[str, str]:
     return {member: value for member, value in credentials.items() if member != name}
 

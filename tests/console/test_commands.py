@@ -9,7 +9,7 @@ import pytest
 
 from gateway import Client, Doors, basic, opened
 from jackfield.accounts import Provider, Standing
-from jackfield.console import commands
+from jackfield.console import commands, provider_apps
 from jackfield.console.commands import COMMANDS
 from jackfield.console.orders import (
     AddProviderApp,
@@ -18,12 +18,13 @@ from jackfield.console.orders import (
     VouchAccount,
 )
 from jackfield.problems import Conflict, Invalid, NotFound
-from jackfield.provider_apps import SecretRole, secret_place
+from jackfield.provider_apps import ProviderAppKind, SecretRole, secret_place
 from jackfield.storage.tables import api_secrets, tenants
 from jackfield.tenants import signature_secret_place
 
 ACME = CreateTenant(name="Acme")
-MAIN = AddProviderApp(kind="meta", name="main", app_secret="s3cret", verify_token="the word")
+META = {SecretRole.APP_SECRET: "s3cret", SecretRole.VERIFY_TOKEN: "the word"}
+MAIN = AddProviderApp(kind=ProviderAppKind.META, name="main", secrets=META)
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ async def test_a_text_that_cannot_be_kept_or_typed_is_refused(doors: Doors, text
 async def test_a_provider_app_is_kept_sealed_and_serves_nobody_yet(doors: Doors) -> None:
     tenant = await commands.create_tenant(doors.gateway, ACME)
 
-    added = await commands.add_provider_app(doors.gateway, MAIN)
+    added = await provider_apps.add_provider_app(doors.gateway, MAIN)
 
     store, apps = doors.gateway.store, doors.gateway.provider_apps
     app = await store.read(apps.find("meta", "main"))
@@ -114,7 +115,7 @@ async def test_a_provider_app_is_kept_sealed_and_serves_nobody_yet(doors: Doors)
 
 
 async def test_a_provider_app_answers_the_challenge_with_its_verify_token(doors: Doors) -> None:
-    added = await commands.add_provider_app(doors.gateway, MAIN)
+    added = await provider_apps.add_provider_app(doors.gateway, MAIN)
     query = "hub.mode=subscribe&hub.verify_token=the%20word&hub.challenge=4711"
 
     answer = await doors.anybody().get(f"{added.webhook_path}?{query}")
@@ -123,27 +124,27 @@ async def test_a_provider_app_answers_the_challenge_with_its_verify_token(doors:
 
 
 async def test_a_second_provider_app_of_a_name_is_a_conflict(doors: Doors) -> None:
-    await commands.add_provider_app(doors.gateway, MAIN)
+    await provider_apps.add_provider_app(doors.gateway, MAIN)
 
     with pytest.raises(Conflict, match="named main already"):
-        await commands.add_provider_app(doors.gateway, MAIN)
+        await provider_apps.add_provider_app(doors.gateway, MAIN)
 
 
 @pytest.mark.parametrize("name", ["", "Main", "a/b", "-a", "a b", "a" * 64, "a\n"])
 async def test_a_provider_apps_name_must_do_as_the_end_of_a_path(doors: Doors, name: str) -> None:
-    order = AddProviderApp(kind="meta", name=name, app_secret="s", verify_token="t")
+    order = AddProviderApp(kind=ProviderAppKind.META, name=name, secrets=META)
 
     with pytest.raises(Invalid, match="a-z, 0-9 and -"):
-        await commands.add_provider_app(doors.gateway, order)
+        await provider_apps.add_provider_app(doors.gateway, order)
 
 
 async def test_a_grant_reaches_the_named_tenant_and_no_other(doors: Doors) -> None:
     granted = await commands.create_tenant(doors.gateway, ACME)
     other = await commands.create_tenant(doors.gateway, ACME)
-    await commands.add_provider_app(doors.gateway, MAIN)
+    await provider_apps.add_provider_app(doors.gateway, MAIN)
 
     order = GrantProviderApp(name="main", api_key=granted.api_key)
-    await commands.grant_provider_app(doors.gateway, order)
+    await provider_apps.grant_provider_app(doors.gateway, order)
 
     store, apps = doors.gateway.store, doors.gateway.provider_apps
     app = await store.read(apps.find("meta", "main"))
@@ -153,10 +154,10 @@ async def test_a_grant_reaches_the_named_tenant_and_no_other(doors: Doors) -> No
 
 
 async def test_a_grant_to_all_reaches_tenants_that_come_later(doors: Doors) -> None:
-    await commands.add_provider_app(doors.gateway, MAIN)
+    await provider_apps.add_provider_app(doors.gateway, MAIN)
 
     order = GrantProviderApp(name="main", api_key=None)
-    granted = await commands.grant_provider_app(doors.gateway, order)
+    granted = await provider_apps.grant_provider_app(doors.gateway, order)
 
     later = await commands.create_tenant(doors.gateway, ACME)
     store, apps = doors.gateway.store, doors.gateway.provider_apps
@@ -167,15 +168,15 @@ async def test_a_grant_to_all_reaches_tenants_that_come_later(doors: Doors) -> N
 
 
 async def test_what_is_not_there_cannot_be_granted(doors: Doors) -> None:
-    with pytest.raises(NotFound, match="no meta provider app named main"):
-        await commands.grant_provider_app(
+    with pytest.raises(NotFound, match="no provider app named main"):
+        await provider_apps.grant_provider_app(
             doors.gateway,
             GrantProviderApp(name="main", api_key=None),
         )
 
-    await commands.add_provider_app(doors.gateway, MAIN)
+    await provider_apps.add_provider_app(doors.gateway, MAIN)
     with pytest.raises(NotFound, match="no tenant with the API key nobody"):
-        await commands.grant_provider_app(
+        await provider_apps.grant_provider_app(
             doors.gateway,
             GrantProviderApp(name="main", api_key="nobody"),
         )
@@ -231,4 +232,8 @@ def test_every_command_has_the_name_of_its_noun_and_verb() -> None:
         "applications.show",
         "applications.create",
         "applications.delete",
+        "keys.show",
+        "keys.rotate.begin",
+        "keys.rotate.reseal",
+        "keys.rotate.finish",
     }

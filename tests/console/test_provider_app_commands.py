@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from gateway import APP_SECRET, VERIFY_TOKEN, Doors, signature
-from jackfield.console import commands, provider_apps
+from jackfield.console import provider_app_secrets, provider_apps
 from jackfield.console.orders import GrantProviderApp
 from jackfield.console.provider_app_orders import (
     AddProviderAppSecret,
@@ -32,7 +32,7 @@ async def status(doors: Doors, secret: str) -> int:
 
 async def add(doors: Doors, role: SecretRole, secret: str) -> int:
     order = AddProviderAppSecret(name="main", role=role, secret=secret)
-    return (await provider_apps.add_secret(doors.gateway, order)).id
+    return (await provider_app_secrets.add_secret(doors.gateway, order)).id
 
 
 async def show(doors: Doors) -> ProviderAppShown:
@@ -71,7 +71,7 @@ async def test_what_is_shown_names_the_secrets_and_holds_none(both: Doors) -> No
 
     shown = await show(both)
 
-    assert {one.role for one in shown.secrets} == set(SecretRole)
+    assert {one.role for one in shown.secrets} == {SecretRole.APP_SECRET, SecretRole.VERIFY_TOKEN}
     document = msgspec.json.encode(shown).decode()
     assert APP_SECRET not in document
     assert VERIFY_TOKEN not in document
@@ -83,7 +83,7 @@ async def test_both_secrets_of_a_role_prove_a_webhook_until_one_is_revoked(both:
     await add(both, SecretRole.APP_SECRET, "the next one")
     both_live = await status(both, APP_SECRET), await status(both, "the next one")
     order = RevokeProviderAppSecret(name="main", id=await old(both, SecretRole.APP_SECRET))
-    revoked = await provider_apps.revoke_secret(both.gateway, order)
+    revoked = await provider_app_secrets.revoke_secret(both.gateway, order)
 
     assert both_live == (200, 200)
     assert await status(both, APP_SECRET) in {401, 403}
@@ -108,16 +108,16 @@ async def test_the_last_secret_of_a_role_is_revoked_only_by_force(both: Doors) -
     order = RevokeProviderAppSecret(name="main", id=number)
 
     with pytest.raises(Conflict, match="or say --force"):
-        await provider_apps.revoke_secret(both.gateway, order)
+        await provider_app_secrets.revoke_secret(both.gateway, order)
     forced = RevokeProviderAppSecret(name="main", id=number, force=True)
-    revoked = await provider_apps.revoke_secret(both.gateway, forced)
+    revoked = await provider_app_secrets.revoke_secret(both.gateway, forced)
 
     assert revoked.left == 0
     assert await status(both, APP_SECRET) in {401, 403}
     last = RevokeProviderAppSecret(
         name="main", id=await old(both, SecretRole.VERIFY_TOKEN), force=True
     )
-    await provider_apps.revoke_secret(both.gateway, last)
+    await provider_app_secrets.revoke_secret(both.gateway, last)
     assert (await show(both)).secrets == []
     await add(both, SecretRole.APP_SECRET, "from scratch")
     assert await status(both, "from scratch") == 200
@@ -128,7 +128,7 @@ async def test_what_is_not_there_is_said_with_what_to_do(both: Doors) -> None:
         await show(both)
     await both.provider_app()
     with pytest.raises(NotFound, match="`jackfield provider-apps show main` shows"):
-        await provider_apps.revoke_secret(
+        await provider_app_secrets.revoke_secret(
             both.gateway, RevokeProviderAppSecret(name="main", id=4711)
         )
 
@@ -140,7 +140,7 @@ async def test_a_grant_is_taken_back_from_one_tenant_and_the_others_keep_theirs(
     for key in ("acme0001", "zenith01"):
         await both.tenant(key)
         order = GrantProviderApp(name="main", api_key=key)
-        await commands.grant_provider_app(both.gateway, order)
+        await provider_apps.grant_provider_app(both.gateway, order)
 
     taken = RevokeProviderApp(name="main", api_key="acme0001")
     revoked = await provider_apps.revoke_provider_app(both.gateway, taken)
@@ -155,7 +155,7 @@ async def test_the_grant_to_all_is_taken_back_and_those_by_name_stay(both: Doors
     await both.provider_app(for_all=True)
     await both.tenant()
     order = GrantProviderApp(name="main", api_key="acme0001")
-    await commands.grant_provider_app(both.gateway, order)
+    await provider_apps.grant_provider_app(both.gateway, order)
 
     taken = RevokeProviderApp(name="main", api_key=None)
     revoked = await provider_apps.revoke_provider_app(both.gateway, taken)

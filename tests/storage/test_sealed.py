@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from sqlalchemy import LargeBinary
+from sqlalchemy import LargeBinary, bindparam
 
 from jackfield.accounts import Draft, Provider, Standing, credentials_place
 from jackfield.clock import now
 from jackfield.provider_apps import SecretRole, secret_place
 from jackfield.sealing import CHECK_PLACE, HEAD_BYTES, Keyring, Place, key_id
 from jackfield.storage import accounts, keyring, provider_apps, sealed, tenants
+from jackfield.storage.dialects import Prepared, insert
 from jackfield.storage.opening import OpenStore
-from jackfield.storage.sealed import SealedValue
-from jackfield.storage.tables import metadata
+from jackfield.storage.sealed import Position, SealedValue
+from jackfield.storage.tables import idempotency_keys, metadata
 from jackfield.tenants import Tenant, signature_secret_place
+from jackfield.units import Steps, unit
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 
@@ -29,7 +31,6 @@ NOT_SEALED = {
     "deliveries.body": "what people wrote",
     "workflows.steps": "not written yet",
     "idempotency_keys.request_digest": "a hash",
-    "idempotency_keys.answer": "not written yet",
 }
 
 
@@ -46,6 +47,7 @@ def test_no_column_of_bytes_is_forgotten() -> None:
         "provider_app_secrets.sealed",
         "signature_secrets.sealed",
         "accounts.credentials",
+        "idempotency_keys.answer",
         "keyring.check_value",
     }
     assert NOT_SEALED.keys() <= columns
@@ -78,9 +80,33 @@ async def fill(store: OpenStore, keys: Keyring) -> dict[Place, bytes]:
         place = credentials_place(provider, f"{number}")
         credentials = seal(f"token {number}", place) if number != 3 else None
         await store.commit(accounts.add(draft(provider, f"{number}", credentials)))
+    for row in (("acme0001", "POST", "/v2/applications", f"{n}") for n in range(3)):
+        place = Place("idempotency_keys", " ".join(row), "answer")
+        await store.commit(kept(row, seal(f"answer {row[3]}", place)))
     check = await store.commit(keyring.establish(keys.check_value(), now=now()))
     said[CHECK_PLACE] = keys.unseal(check, place=CHECK_PLACE)
     return said
+
+
+_KEEP = Prepared(
+    insert(idempotency_keys).values({each: bindparam(each.name) for each in idempotency_keys.c})
+)
+
+
+@unit
+def kept(row: tuple[str, str, str, str], answer: bytes) -> Steps[None]:
+    """Keep an answer as the API keeps it."""
+    api_key, method, path, key = row
+    yield _KEEP(
+        api_key=api_key,
+        method=method,
+        path=path,
+        key=key,
+        request_digest=b"",
+        status=201,
+        answer=answer,
+        created_at=now(),
+    )
 
 
 def draft(provider: Provider, external_id: str, credentials: bytes | None) -> Draft:
@@ -101,11 +127,11 @@ def draft(provider: Provider, external_id: str, credentials: bytes | None) -> Dr
 async def walk(store: OpenStore, *, size: int) -> list[SealedValue]:
     found: list[SealedValue] = []
     for table in sealed.TABLES:
-        after, page = 0, size
-        while page == size:
+        after: Position | None = ()
+        while after is not None:
             some = await store.read(sealed.values(table, after=after, limit=size))
             found += some
-            after, page = found[-1].number, len(some)
+            after = some[-1].position if some else None
     return found
 
 
@@ -134,10 +160,11 @@ async def test_values_are_counted_by_the_key_they_name(store: OpenStore, size: i
 
     counts: Counter[bytes] = Counter()
     for table in sealed.TABLES:
-        after: int | None = 0
+        after: Position | None = ()
         while after is not None:
-            heads, after = await store.read(sealed.heads(table, after=after, limit=size))
-            counts.update(heads)
+            heads = await store.read(sealed.heads(table, after=after, limit=size))
+            counts.update(head for _, head in heads)
+            after = heads[-1][0] if heads else None
 
     assert counts == {
         b"\x01" + bytes.fromhex(key_id(NEW)): len(some),
@@ -149,21 +176,21 @@ async def test_values_are_counted_by_the_key_they_name(store: OpenStore, size: i
 async def test_what_was_changed_meanwhile_is_not_overwritten(store: OpenStore) -> None:
     keys = Keyring([OLD])
     await fill(store, keys)
-    first, *others = await store.read(sealed.values("accounts", after=0, limit=3))
+    first, *others = await store.read(sealed.values("accounts", after=(), limit=3))
     meanwhile = keys.seal(b"a newer token", place=first.place)
     await store.commit(sealed.put("accounts", [(first, meanwhile)]))
 
     anew = [(one, Keyring([NEW]).seal(b"x", place=one.place)) for one in (first, *others)]
     stored = await store.commit(sealed.put("accounts", anew))
 
-    now_there = await store.read(sealed.values("accounts", after=0, limit=3))
+    now_there = await store.read(sealed.values("accounts", after=(), limit=3))
     assert stored == 2
     assert [one.envelope for one in now_there] == [meanwhile, anew[1][1], anew[2][1]]
 
 
 async def test_what_is_gone_meanwhile_does_not_come_back(store: OpenStore) -> None:
     await fill(store, Keyring([OLD]))
-    (value,) = await store.read(sealed.values("accounts", after=0, limit=1))
+    (value,) = await store.read(sealed.values("accounts", after=(), limit=1))
     account = await store.read(accounts.find(Provider.MESSENGER, "0"))
     assert account is not None
     await store.commit(accounts.delete(account, now=now()))
@@ -175,9 +202,9 @@ async def test_what_is_gone_meanwhile_does_not_come_back(store: OpenStore) -> No
 
 
 async def test_nothing_that_is_sealed_is_nothing_to_walk(store: OpenStore) -> None:
-    found = [await store.read(sealed.values(each, after=0, limit=9)) for each in sealed.TABLES]
-    counted = [await store.read(sealed.heads(each, after=0, limit=9)) for each in sealed.TABLES]
+    found = [await store.read(sealed.values(each, after=(), limit=9)) for each in sealed.TABLES]
+    counted = [await store.read(sealed.heads(each, after=(), limit=9)) for each in sealed.TABLES]
 
     assert found == [[]] * len(sealed.TABLES)
-    assert counted == [({}, None)] * len(sealed.TABLES)
+    assert counted == [[]] * len(sealed.TABLES)
     assert await store.read(sealed.count()) == 0

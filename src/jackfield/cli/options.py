@@ -66,6 +66,19 @@ def secret_from(text: str, *, called: str) -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
+def text_in(file: str) -> str:
+    """Return the text of a file, or for `-` of what is left of standard input.
+
+    Raises BadParameter for what is no text.
+    """
+    try:
+        # As text, for a secret may have been read from it before, and what follows with it.
+        return sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
+    except ValueError:
+        where = "standard input" if file == "-" else file
+        raise typer.BadParameter(f"{where} is no text in UTF-8") from None
+
+
 def print_json(document: object) -> None:
     """Print one JSON document."""
     import msgspec  # noqa: PLC0415 - as above

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jackfield.cli.asking import SECRET_DASH, operate
-from jackfield.cli.options import DataOption, JsonOption, hint, print_json, secret_from
+from jackfield.cli.options import (
+    DataOption,
+    JsonOption,
+    hint,
+    print_json,
+    secret_from,
+    text_in,
+)
 
-NameArgument = Annotated[str, typer.Argument(help="The provider app.")]
+if TYPE_CHECKING:
+    from jackfield.provider_apps import ProviderAppKind
+
+
+class Kind(StrEnum):
+    """Who a provider app is with."""
+
+    META = "meta"
+    INFOBIP = "infobip"
+    GOOGLE = "google"
 
 
 class RoleName(StrEnum):
@@ -18,6 +34,30 @@ class RoleName(StrEnum):
 
     APP_SECRET = "app_secret"  # noqa: S105 - the word for it, not a secret
     VERIFY_TOKEN = "verify_token"  # noqa: S105 - the word for it, not a secret
+    BASE_URL = "base_url"
+    API_KEY = "api_key"
+    WEBHOOK_TOKEN = "webhook_token"  # noqa: S105 - the word for it, not a secret
+    SERVICE_ACCOUNT = "service_account"
+    CLIENT_TOKEN = "client_token"  # noqa: S105 - the word for it, not a secret
+
+
+NameArgument = Annotated[str, typer.Argument(help="The provider app.")]
+KindOption = Annotated[
+    Kind | None,
+    typer.Option(help="Its kind, where several have this name."),
+]
+
+
+def kind_of(kind: Kind | None) -> ProviderAppKind | None:
+    """Return the kind that was named, if one was."""
+    from jackfield.provider_apps import ProviderAppKind  # noqa: PLC0415 - see options
+
+    return None if kind is None else ProviderAppKind(kind.value)
+
+
+def same(kind: Kind | None) -> str:
+    """Return what a further command needs to mean the same provider app."""
+    return "" if kind is None else f" --kind {kind}"
 
 
 secrets = typer.Typer(
@@ -31,7 +71,12 @@ def add_secret(
     name: NameArgument,
     role: Annotated[RoleName, typer.Argument(help="What the secret is for.")],
     *,
-    secret: Annotated[str, typer.Option(help=f"The secret. {SECRET_DASH}")],
+    secret: Annotated[str | None, typer.Option(help=f"The secret. {SECRET_DASH}")] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A file that is the secret, as a service account is."),
+    ] = None,
+    kind: KindOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -39,6 +84,7 @@ def add_secret(
 
     \b
     jackfield provider-apps secrets add main app_secret --secret -
+    jackfield provider-apps secrets add agents service_account --file key.json
     """  # noqa: D301 - \b keeps the lines of the examples
     from jackfield.console.provider_app_orders import (  # noqa: PLC0415 - see options
         AddProviderAppSecret,
@@ -46,21 +92,26 @@ def add_secret(
     )
     from jackfield.provider_apps import SecretRole  # noqa: PLC0415 - see options
 
+    if (secret is None) is (file is None):
+        raise typer.BadParameter("give the secret with --secret, or its file with --file")
+    given = secret_from(secret, called="the secret") if secret is not None else text_in(file or "")
     order = AddProviderAppSecret(
+        kind=kind_of(kind),
         name=name,
         role=SecretRole(role.value),
-        secret=secret_from(secret, called="the secret"),
+        secret=given,
     )
     added = operate("provider-apps.secrets.add", order, gives=ProviderAppSecretAdded, data=data)
     if as_json:
         print_json(added)
         return
-    typer.echo(f"The provider app {added.name} accepts one more {added.role}; its id: {added.id}")
-    hint(
-        "Once the provider uses it, revoke the old one: "
-        f"jackfield provider-apps secrets revoke {name} SECRET_ID\n"
-        f"The ids: jackfield provider-apps show {name}",
-    )
+    typer.echo(f"The provider app {added.name} has one more {added.role}; its id: {added.id}")
+    if added.live > 1:
+        hint(
+            "Once the provider uses it, revoke the old one: "
+            f"jackfield provider-apps secrets revoke {name} SECRET_ID{same(kind)}\n"
+            f"The ids: jackfield provider-apps show {name}{same(kind)}",
+        )
 
 
 @secrets.command("revoke")
@@ -72,6 +123,7 @@ def revoke_secret(
         bool,
         typer.Option("--force", help="Also the last of its role."),
     ] = False,
+    kind: KindOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -85,7 +137,7 @@ def revoke_secret(
         RevokeProviderAppSecret,
     )
 
-    order = RevokeProviderAppSecret(name=name, id=secret_id, force=force)
+    order = RevokeProviderAppSecret(kind=kind_of(kind), name=name, id=secret_id, force=force)
     revoked = operate(
         "provider-apps.secrets.revoke",
         order,
@@ -98,6 +150,6 @@ def revoke_secret(
     typer.echo(f"The {revoked.role} {revoked.id} of {revoked.name} is revoked.")
     if not revoked.left:
         hint(
-            "Webhooks are refused until you: "
-            f"jackfield provider-apps secrets add {name} {revoked.role} --secret -",
+            "It cannot do without, so give it another: "
+            f"jackfield provider-apps secrets add {name} {revoked.role} --secret -{same(kind)}",
         )

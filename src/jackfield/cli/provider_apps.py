@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from jackfield.cli.asking import SECRET_DASH, AfterOption, LimitOption, hint_at_next, operate
-from jackfield.cli.options import (
-    DataOption,
-    JsonOption,
-    hint,
-    print_json,
-    print_members,
-    secret_from,
+from jackfield.cli.asking import AfterOption, LimitOption, hint_at_next, operate
+from jackfield.cli.options import DataOption, JsonOption, hint, print_json
+from jackfield.cli.provider_app_adding import add_provider_app
+from jackfield.cli.provider_app_secrets import (
+    KindOption,
+    NameArgument,
+    kind_of,
+    same,
+    secrets,
 )
-from jackfield.cli.provider_app_secrets import NameArgument, secrets
-
-
-class Kind(StrEnum):
-    """Who a provider app is with."""
-
-    META = "meta"
-
 
 ApiKeyArgument = Annotated[str | None, typer.Argument(help="The tenant's API key.")]
 
@@ -34,42 +26,7 @@ app = typer.Typer(
 app.add_typer(secrets, name="secrets")
 
 
-@app.command("add")
-def add_provider_app(
-    kind: Annotated[Kind, typer.Argument(help="Who the app is with.")],
-    name: Annotated[str, typer.Argument(help="a-z, 0-9 and -; it ends the webhook's path.")],
-    *,
-    app_secret: Annotated[str, typer.Option(help=f"The app's secret. {SECRET_DASH}")],
-    verify_token: Annotated[
-        str,
-        typer.Option(help=f"What you also enter at the provider. {SECRET_DASH}"),
-    ],
-    data: DataOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Add an app you have with a provider; it serves nobody until it is granted.
-
-    \b
-    jackfield provider-apps add meta main --app-secret - --verify-token -
-    """  # noqa: D301 - \b keeps the lines of the examples
-    from jackfield.console.orders import AddProviderApp, ProviderAppAdded  # noqa: PLC0415
-
-    order = AddProviderApp(
-        kind=kind.value,
-        name=name,
-        app_secret=secret_from(app_secret, called="the app secret"),
-        verify_token=secret_from(verify_token, called="the verify token"),
-    )
-    added = operate("provider-apps.add", order, gives=ProviderAppAdded, data=data)
-    if as_json:
-        print_json(added)
-        return
-    typer.echo(f"The provider app {added.name} is added.\n")
-    print_members({"webhook path": added.webhook_path})
-    hint(
-        "\nGive the provider the gateway's public URL with this path, and the verify token.\n"
-        f"Then say whom it serves: jackfield provider-apps grant {added.name} --all",
-    )
+app.command("add")(add_provider_app)
 
 
 @app.command("list")
@@ -119,6 +76,7 @@ def list_provider_apps(
 def show_provider_app(
     name: NameArgument,
     *,
+    kind: KindOption = None,
     after: AfterOption = "",
     limit: LimitOption = 50,
     data: DataOption = None,
@@ -139,7 +97,7 @@ def show_provider_app(
         ShowProviderApp,
     )
 
-    order = ShowProviderApp(name=name, after=after, limit=limit)
+    order = ShowProviderApp(kind=kind_of(kind), name=name, after=after, limit=limit)
     shown = operate("provider-apps.show", order, gives=ProviderAppShown, data=data)
     if as_json:
         print_json(shown)
@@ -150,10 +108,13 @@ def show_provider_app(
     typer.echo(f"\nSecrets: {len(rows)} live")
     if rows:
         print_table(("ID", "ROLE", "MADE (UTC)"), rows)
+    if shown.missing:
+        typer.echo(f"Secrets it lacks: {', '.join(shown.missing)}")
     if shown.tenants:
         typer.echo("")
         print_table(("SERVES BY NAME",), [(tenant,) for tenant in shown.tenants])
-    hint_at_next(f"jackfield provider-apps show {name}", shown.next, limit=limit, data=data)
+    options = {"kind": kind, "limit": limit, "data": data}
+    hint_at_next(f"jackfield provider-apps show {name}", shown.next, **options)
 
 
 @app.command("grant")
@@ -165,6 +126,7 @@ def grant_provider_app(
         bool,
         typer.Option("--all", help="Every tenant, those to come included."),
     ] = False,
+    kind: KindOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -178,7 +140,7 @@ def grant_provider_app(
 
     if (api_key is None) is not to_all:
         raise typer.BadParameter("name one tenant's API key, or say --all")
-    order = GrantProviderApp(name=name, api_key=api_key)
+    order = GrantProviderApp(kind=kind_of(kind), name=name, api_key=api_key)
     granted = operate("provider-apps.grant", order, gives=ProviderAppGranted, data=data)
     if as_json:
         print_json(granted)
@@ -196,6 +158,7 @@ def revoke_provider_app(
         bool,
         typer.Option("--all", help="The grant to every tenant; those by name stay."),
     ] = False,
+    kind: KindOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -212,7 +175,7 @@ def revoke_provider_app(
 
     if (api_key is None) is not from_all:
         raise typer.BadParameter("name one tenant's API key, or say --all")
-    order = RevokeProviderApp(name=name, api_key=api_key)
+    order = RevokeProviderApp(kind=kind_of(kind), name=name, api_key=api_key)
     revoked = operate("provider-apps.revoke", order, gives=ProviderAppRevoked, data=data)
     if as_json:
         print_json(revoked)
@@ -221,4 +184,4 @@ def revoke_provider_app(
     typer.echo(f"The grant of {revoked.name} to {whom} is taken back.")
     if revoked.still_serves:
         left = "tenants it was granted to by name" if revoked.all else "every tenant, this one too"
-        hint(f"It still serves {left}: jackfield provider-apps show {revoked.name}")
+        hint(f"It still serves {left}: jackfield provider-apps show {revoked.name}{same(kind)}")

@@ -13,9 +13,11 @@ from typing import Any
 
 from jackfield import ids
 from jackfield.app import Gateway
-from jackfield.console.commands import add_provider_app, create_tenant, grant_provider_app
+from jackfield.console.commands import create_tenant
 from jackfield.console.orders import AddProviderApp, CreateTenant, GrantProviderApp
+from jackfield.console.provider_apps import add_provider_app, grant_provider_app
 from jackfield.problems import Unavailable
+from jackfield.provider_apps import ProviderAppKind, SecretRole
 from jackfield.sandbox import demo_file
 from jackfield.sandbox.calls import Answer, Call
 from jackfield.sandbox.demo_file import DemoFile
@@ -87,13 +89,15 @@ async def _make_operators_part(gateway: Gateway, demo: DemoFile) -> None:
     app = await add_provider_app(
         gateway,
         AddProviderApp(
-            kind="meta",
+            kind=ProviderAppKind.META,
             name=demo.provider_app,
-            app_secret=demo.app_secret,
-            verify_token=ids.secret(),
+            secrets={
+                SecretRole.APP_SECRET: demo.app_secret,
+                SecretRole.VERIFY_TOKEN: ids.secret(),
+            },
         ),
     )
-    demo.webhook_path = app.webhook_path
+    demo.webhook_path = app.webhook_path or ""
     grant = GrantProviderApp(name=demo.provider_app, api_key=demo.api_key)
     await grant_provider_app(gateway, grant)
 

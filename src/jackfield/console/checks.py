@@ -50,11 +50,16 @@ def no_tenant(api_key: str) -> NotFound:
     )
 
 
-def no_provider_app(kind: str, name: str) -> NotFound:
+def named(kind: str | None, name: str) -> str:
+    """Return how a command names a provider app that was named so."""
+    return name if kind is None else f"{name} --kind {kind}"
+
+
+def no_provider_app(kind: str | None, name: str) -> NotFound:
     """Return that there is no such provider app."""
+    which = "provider app" if kind is None else f"{kind} provider app"
     return NotFound(
-        f"There is no {kind} provider app named {name} "
-        "(`jackfield provider-apps list` shows those there are)",
+        f"There is no {which} named {name} (`jackfield provider-apps list` shows those there are)",
     )
 
 

@@ -18,6 +18,7 @@ from jackfield.console import (
     applications,
     keys,
     listing,
+    provider_app_secrets,
     provider_apps,
     registering,
     tenants,
@@ -32,10 +33,7 @@ from jackfield.console.application_orders import CreateApplication, DeleteApplic
 from jackfield.console.checks import (
     check_key,
     check_text,
-    check_webhook_name,
     no_account,
-    no_provider_app,
-    no_tenant,
 )
 from jackfield.console.key_orders import BeginRotation, FinishRotation, Reseal, ShowKeys
 from jackfield.console.listing_orders import (
@@ -49,8 +47,6 @@ from jackfield.console.orders import (
     AddProviderApp,
     CreateTenant,
     GrantProviderApp,
-    ProviderAppAdded,
-    ProviderAppGranted,
     TenantCreated,
     VouchAccount,
 )
@@ -70,7 +66,6 @@ from jackfield.console.tenant_orders import (
 )
 from jackfield.delivery.signing import webhook_secret
 from jackfield.problems import Conflict
-from jackfield.provider_apps import ProviderApps, SecretRole, secret_place
 from jackfield.tenants import Tenant, Tenants, signature_secret_place
 from jackfield.units import Steps, unit
 
@@ -123,50 +118,6 @@ async def create_tenant(gateway: Gateway, order: CreateTenant) -> TenantCreated:
     )
 
 
-async def add_provider_app(gateway: Gateway, order: AddProviderApp) -> ProviderAppAdded:
-    """Store a provider app, which serves nobody until it is granted.
-
-    Raises Invalid, and Conflict when the kind has a provider app of that name.
-    """
-    check_webhook_name(order.name)
-    check_text("app_secret", order.app_secret)
-    check_text("verify_token", order.verify_token)
-    secrets = {
-        SecretRole.APP_SECRET: order.app_secret,
-        SecretRole.VERIFY_TOKEN: order.verify_token,
-    }
-    sealed = {
-        role: gateway.keys.seal(
-            secret.encode(),
-            place=secret_place(order.kind, order.name, role),
-        )
-        for role, secret in secrets.items()
-    }
-    work = gateway.provider_apps.add(order.kind, order.name, sealed=sealed, now=gateway.clock())
-    if not await gateway.store.commit(work):
-        raise Conflict(f"There is a {order.kind} provider app named {order.name} already.")
-    log.info("provider_app.added", kind=order.kind, name=order.name)
-    return ProviderAppAdded(
-        name=order.name,
-        webhook_path=f"/webhooks/{order.kind}/{order.name}",
-    )
-
-
-async def grant_provider_app(gateway: Gateway, order: GrantProviderApp) -> ProviderAppGranted:
-    """Let a provider app serve one tenant's accounts, or every tenant's.
-
-    Raises NotFound for a provider app or a tenant that is not there.
-    """
-    work = _grant(order, provider_apps=gateway.provider_apps, tenants=gateway.tenants)
-    await gateway.store.commit(work)
-    log.info("provider_app.granted", name=order.name, tenant=order.api_key or "all")
-    return ProviderAppGranted(
-        name=order.name,
-        api_key=order.api_key,
-        all=order.api_key is None,
-    )
-
-
 async def vouch_account(gateway: Gateway, order: VouchAccount) -> AccountVouched:
     """Say that an account is its owner's: what people wrote to it meanwhile goes out.
 
@@ -193,13 +144,15 @@ COMMANDS: Mapping[str, Command[Any, Any]] = {
     "tenants.secrets.add": Command(AddApiSecret, tenants.add_api_secret),
     "tenants.secrets.revoke": Command(RevokeApiSecret, tenants.revoke_api_secret),
     "tenants.signature.rotate": Command(ShowTenant, tenants.rotate_signature),
-    "provider-apps.add": Command(AddProviderApp, add_provider_app),
+    "provider-apps.add": Command(AddProviderApp, provider_apps.add_provider_app),
     "provider-apps.list": Command(ListProviderApps, provider_apps.list_provider_apps),
     "provider-apps.show": Command(ShowProviderApp, provider_apps.show_provider_app),
-    "provider-apps.grant": Command(GrantProviderApp, grant_provider_app),
+    "provider-apps.grant": Command(GrantProviderApp, provider_apps.grant_provider_app),
     "provider-apps.revoke": Command(RevokeProviderApp, provider_apps.revoke_provider_app),
-    "provider-apps.secrets.add": Command(AddProviderAppSecret, provider_apps.add_secret),
-    "provider-apps.secrets.revoke": Command(RevokeProviderAppSecret, provider_apps.revoke_secret),
+    "provider-apps.secrets.add": Command(AddProviderAppSecret, provider_app_secrets.add_secret),
+    "provider-apps.secrets.revoke": Command(
+        RevokeProviderAppSecret, provider_app_secrets.revoke_secret
+    ),
     "accounts.list": Command(ListAccounts, listing.list_accounts),
     "accounts.show": Command(ShowAccount, listing.show_account),
     "accounts.vouch": Command(VouchAccount, vouch_account),
@@ -232,24 +185,6 @@ def _add_tenant(
         raise Conflict(f"The API key {tenant.api_key} is taken; choose another.")
     yield from api_secrets.add_api_secret(tenant.api_key, *secret, now=now)
     yield from tenants.add_signature_secret(tenant.api_key, sealed, now=now)
-
-
-@unit
-def _grant(
-    order: GrantProviderApp,
-    *,
-    provider_apps: ProviderApps,
-    tenants: Tenants,
-) -> Steps[None]:
-    app = yield from provider_apps.find(order.kind, order.name)
-    if app is None:
-        raise no_provider_app(order.kind, order.name)
-    if order.api_key is None:
-        yield from provider_apps.grant_all(app.id)
-        return
-    if (yield from tenants.find(order.api_key)) is None:
-        raise no_tenant(order.api_key)
-    yield from provider_apps.grant(app.id, order.api_key)
 
 
 @unit

@@ -56,10 +56,10 @@ class RotationBegun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reseal(Order, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`keys.rotate.reseal`: a few slices from here on; the first `table` where it is None."""
+    """`keys.rotate.reseal`: a few slices from here on, at first from the first `table` on."""
 
     table: str | None = None
-    after: int = 0
+    after: tuple[int | str, ...] = ()
 
 
 class Resealed(msgspec.Struct, frozen=True, kw_only=True):

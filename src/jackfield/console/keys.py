@@ -169,7 +169,7 @@ async def _reseal_slice(gateway: Gateway, here: Reseal, *, size: int) -> Reseale
     resealed = await gateway.store.commit(sealed.put(table, anew)) if anew else 0
     reach(Crashpoint.RESEALING)
     if len(values) == size:
-        following: Reseal | None = Reseal(table=table, after=values[-1].number)
+        following: Reseal | None = Reseal(table=table, after=values[-1].position)
     else:
         rest = sealed.TABLES[sealed.TABLES.index(table) + 1 :]
         following = Reseal(table=rest[0]) if rest else None
@@ -180,12 +180,11 @@ async def _counted(gateway: Gateway) -> Counter[str]:
     """Return how many values are sealed under each key; "" for those that name none."""
     values: Counter[str] = Counter()
     for table in sealed.TABLES:
-        after: int | None = 0
+        after: sealed.Position | None = ()
         while after is not None:
-            work = sealed.heads(table, after=after, limit=_COUNTED)
-            heads, after = await gateway.store.read(work)
-            for head, amount in heads.items():
-                values[sealed_with(head)] += amount
+            heads = await gateway.store.read(sealed.heads(table, after=after, limit=_COUNTED))
+            values.update(sealed_with(head) for _, head in heads)
+            after = heads[-1][0] if len(heads) == _COUNTED else None
             await asyncio.sleep(0)
     return values
 

@@ -48,7 +48,7 @@ async def show_account(gateway: Gateway, order: ShowAccount) -> AccountShown:
     """Return one account with its standing, link and what waits; raises NotFound."""
     account, waiting = await gateway.store.read(_account(order))
     return AccountShown(
-        **_members(account, (*_ACCOUNT, "version", "link_version")),
+        **_members(account, (*_ACCOUNT, "routing_key", "provider_app", "version", "link_version")),
         held=waiting.held,
         pending=waiting.pending,
     )

@@ -46,8 +46,14 @@ class ShowAccount(Order, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class AccountShown(AccountLine, frozen=True, kw_only=True):
-    """One account with how many of its messages wait: for somebody, and for their turn."""
+    """One account with how many of its messages wait: for somebody, and for their turn.
 
+    `routing_key` is what its provider's callbacks name it by; `provider_app` the one that its
+    credentials name, if they do.
+    """
+
+    routing_key: str
+    provider_app: str | None
     version: int
     link_version: int
     held: int

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import msgspec
 
 from jackfield.accounts import Provider, Standing
+from jackfield.provider_apps import ProviderAppKind, SecretRole
 
 Order: TypeAlias = msgspec.Struct
 """What a command takes; a member it does not know is an error, not a wish."""
@@ -31,25 +33,32 @@ class TenantCreated(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AddProviderApp(Order, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`provider-apps.add`: an app at a provider, and what proves that a webhook is from it."""
+    """`provider-apps.add`: an app or a contract with a provider, with the secrets there are."""
 
-    kind: Literal["meta"]
+    kind: ProviderAppKind
     name: str
-    app_secret: str
-    verify_token: str
+    secrets: dict[SecretRole, str]
 
 
 class ProviderAppAdded(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the provider is told to post."""
+    """Where the provider is told to post; None where its webhooks are not understood yet.
 
+    `missing` names the secrets that will be needed once messages go its way.
+    """
+
+    kind: ProviderAppKind
     name: str
-    webhook_path: str
+    webhook_path: str | None
+    missing: Sequence[SecretRole]
 
 
 class GrantProviderApp(Order, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`provider-apps.grant`: to one tenant, or to all where `api_key` is None."""
+    """`provider-apps.grant`: to one tenant, or to all where `api_key` is None.
 
-    kind: Literal["meta"] = "meta"
+    Where `kind` is None, here and in every other command, it is the one that has this name.
+    """
+
+    kind: ProviderAppKind | None = None
     name: str
     api_key: str | None
 

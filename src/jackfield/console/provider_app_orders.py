@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
 from jackfield.console.orders import Order
-from jackfield.provider_apps import SecretRole
+from jackfield.provider_apps import ProviderAppKind, SecretRole
 
 
 class ListProviderApps(Order, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,7 +22,7 @@ class ProviderAppLine(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: str
     name: str
-    webhook_path: str
+    webhook_path: str | None
     serves_all: bool
     tenants: int
     created_at: str
@@ -39,7 +38,7 @@ class ProviderAppsListed(msgspec.Struct, frozen=True, kw_only=True):
 class ShowProviderApp(Order, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`provider-apps.show`: with a page of the tenants it was granted to by name."""
 
-    kind: Literal["meta"] = "meta"
+    kind: ProviderAppKind | None = None
     name: str
     after: str = ""
     limit: int = 50
@@ -54,13 +53,14 @@ class ProviderAppSecretLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProviderAppShown(msgspec.Struct, frozen=True, kw_only=True):
-    """One provider app; `next` continues its `tenants`."""
+    """One provider app; `missing` names the secrets it lacks, `next` continues its `tenants`."""
 
     kind: str
     name: str
-    webhook_path: str
+    webhook_path: str | None
     serves_all: bool
     secrets: Sequence[ProviderAppSecretLine]
+    missing: Sequence[SecretRole]
     tenants: Sequence[str]
     next: str | None
 
@@ -68,24 +68,25 @@ class ProviderAppShown(msgspec.Struct, frozen=True, kw_only=True):
 class AddProviderAppSecret(Order, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`provider-apps.secrets.add`: two of a role at once, so that it can be rotated."""
 
-    kind: Literal["meta"] = "meta"
+    kind: ProviderAppKind | None = None
     name: str
     role: SecretRole
     secret: str
 
 
 class ProviderAppSecretAdded(msgspec.Struct, frozen=True, kw_only=True):
-    """Which secret is accepted from now on."""
+    """Which secret is accepted from now on; `live` counts those of its role."""
 
     name: str
     role: SecretRole
     id: int
+    live: int
 
 
 class RevokeProviderAppSecret(Order, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`provider-apps.secrets.revoke`: the last of its role only with `force`."""
 
-    kind: Literal["meta"] = "meta"
+    kind: ProviderAppKind | None = None
     name: str
     id: int
     force: bool = False
@@ -103,7 +104,7 @@ class ProviderAppSecretRevoked(msgspec.Struct, frozen=True, kw_only=True):
 class RevokeProviderApp(Order, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`provider-apps.revoke`: one tenant's grant, or where `api_key` is None, that to all."""
 
-    kind: Literal["meta"] = "meta"
+    kind: ProviderAppKind | None = None
     name: str
     api_key: str | None
 

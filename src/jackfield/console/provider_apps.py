@@ -1,4 +1,4 @@
-"""The operator's commands about provider apps: what there is, their secrets, whom they serve."""
+"""The operator's commands about provider apps: what there is, and whom each serves."""
 
 from __future__ import annotations
 
@@ -7,37 +7,35 @@ from collections.abc import Sequence
 import structlog
 
 from jackfield.app import Gateway
-from jackfield.clock import Moment, iso
-from jackfield.console.checks import (
-    MOST_SECRETS,
-    check_text,
-    no_provider_app,
-    no_secret,
-    no_tenant,
+from jackfield.clock import iso
+from jackfield.console.app_secrets import ROLES, check_secrets
+from jackfield.console.checks import check_webhook_name, named, no_provider_app, no_tenant
+from jackfield.console.orders import (
+    AddProviderApp,
+    GrantProviderApp,
+    ProviderAppAdded,
+    ProviderAppGranted,
 )
 from jackfield.console.paging import check_limit, cut, place
 from jackfield.console.provider_app_orders import (
-    AddProviderAppSecret,
     ListProviderApps,
     ProviderAppLine,
     ProviderAppRevoked,
-    ProviderAppSecretAdded,
     ProviderAppSecretLine,
-    ProviderAppSecretRevoked,
     ProviderAppShown,
     ProviderAppsListed,
     RevokeProviderApp,
-    RevokeProviderAppSecret,
     ShowProviderApp,
 )
 from jackfield.problems import Conflict
 from jackfield.provider_apps import (
     ProviderApp,
+    ProviderAppKind,
     ProviderApps,
     ProviderAppSecretRow,
-    SecretRole,
     secret_place,
 )
+from jackfield.providers import WEBHOOKS
 from jackfield.tenants import Tenants
 from jackfield.units import Steps, unit
 
@@ -74,6 +72,7 @@ async def show_provider_app(gateway: Gateway, order: ShowProviderApp) -> Provide
     work = _look(order, provider_apps=gateway.provider_apps)
     app, secrets, granted = await gateway.store.read(work)
     page, last = cut(granted, order.limit)
+    there = {row.role for row in secrets}
     return ProviderAppShown(
         kind=app.kind,
         name=app.name,
@@ -83,37 +82,51 @@ async def show_provider_app(gateway: Gateway, order: ShowProviderApp) -> Provide
             ProviderAppSecretLine(id=row.id, role=row.role, created_at=iso(row.created_at))
             for row in secrets
         ],
+        missing=[role for role in ROLES[ProviderAppKind(app.kind)] if role not in there],
         tenants=page,
         next=last,
     )
 
 
-async def add_secret(gateway: Gateway, order: AddProviderAppSecret) -> ProviderAppSecretAdded:
-    """Accept one more secret in this role, beside the one there is.
+async def add_provider_app(gateway: Gateway, order: AddProviderApp) -> ProviderAppAdded:
+    """Store a provider app, which serves nobody until it is granted.
 
-    Raises Invalid, NotFound, and Conflict when the role has two.
+    Raises Invalid, and Conflict when the kind has a provider app of that name.
     """
-    check_text("secret", order.secret)
-    where = secret_place(order.kind, order.name, order.role)
-    sealed = gateway.keys.seal(order.secret.encode(), place=where)
-    work = _add_secret(order, sealed, now=gateway.clock(), provider_apps=gateway.provider_apps)
-    number = await gateway.store.commit(work)
-    log.info("provider_app.secret_added", name=order.name, role=order.role, secret=number)
-    return ProviderAppSecretAdded(name=order.name, role=order.role, id=number)
+    check_webhook_name(order.name)
+    missing = check_secrets(order.kind, order.secrets)
+    sealed = {
+        role: gateway.keys.seal(secret.encode(), place=secret_place(order.kind, order.name, role))
+        for role, secret in order.secrets.items()
+    }
+    work = gateway.provider_apps.add(order.kind, order.name, sealed=sealed, now=gateway.clock())
+    if not await gateway.store.commit(work):
+        raise Conflict(
+            f"There is a {order.kind} provider app named {order.name} already: "
+            f"jackfield provider-apps show {order.name} --kind {order.kind}",
+        )
+    log.info("provider_app.added", kind=order.kind, name=order.name)
+    return ProviderAppAdded(
+        kind=order.kind,
+        name=order.name,
+        webhook_path=_path(order.kind, order.name),
+        missing=missing,
+    )
 
 
-async def revoke_secret(
-    gateway: Gateway,
-    order: RevokeProviderAppSecret,
-) -> ProviderAppSecretRevoked:
-    """Refuse a secret from the next webhook on.
+async def grant_provider_app(gateway: Gateway, order: GrantProviderApp) -> ProviderAppGranted:
+    """Let a provider app serve one tenant's accounts, or every tenant's.
 
-    Raises NotFound, and Conflict for the last of its role unless forced.
+    Raises NotFound for a provider app or a tenant that is not there.
     """
-    work = _revoke_secret(order, provider_apps=gateway.provider_apps)
-    role, left = await gateway.store.commit(work)
-    log.info("provider_app.secret_revoked", name=order.name, role=role, secret=order.id)
-    return ProviderAppSecretRevoked(name=order.name, role=role, id=order.id, left=left)
+    work = _grant(order, provider_apps=gateway.provider_apps, tenants=gateway.tenants)
+    await gateway.store.commit(work)
+    log.info("provider_app.granted", name=order.name, tenant=order.api_key or "all")
+    return ProviderAppGranted(
+        name=order.name,
+        api_key=order.api_key,
+        all=order.api_key is None,
+    )
 
 
 async def revoke_provider_app(gateway: Gateway, order: RevokeProviderApp) -> ProviderAppRevoked:
@@ -133,11 +146,23 @@ async def revoke_provider_app(gateway: Gateway, order: RevokeProviderApp) -> Pro
 
 
 @unit
-def _found(kind: str, name: str, *, provider_apps: ProviderApps) -> Steps[ProviderApp]:
-    app = yield from provider_apps.find(kind, name)
-    if app is None:
+def found(
+    kind: ProviderAppKind | None, name: str, *, provider_apps: ProviderApps
+) -> Steps[ProviderApp]:
+    """Return the provider app of a name, whatever its kind where `kind` is None.
+
+    Raises NotFound, and Conflict where several kinds have the name.
+    """
+    there: list[ProviderApp] = []
+    for each in ProviderAppKind if kind is None else (kind,):
+        app = yield from provider_apps.find(each, name)
+        there += [] if app is None else [app]
+    if not there:
         raise no_provider_app(kind, name)
-    return app
+    if len(there) > 1:
+        kinds = " or ".join(f"--kind {app.kind}" for app in there)
+        raise Conflict(f"There is more than one provider app named {name}: say {kinds}.")
+    return there[0]
 
 
 @unit
@@ -146,53 +171,26 @@ def _look(
     *,
     provider_apps: ProviderApps,
 ) -> Steps[tuple[ProviderApp, Sequence[ProviderAppSecretRow], Sequence[str]]]:
-    app = yield from _found(order.kind, order.name, provider_apps=provider_apps)
+    app = yield from found(order.kind, order.name, provider_apps=provider_apps)
     secrets = yield from provider_apps.secret_rows(app.id)
     granted = yield from provider_apps.granted(app.id, after=order.after, limit=order.limit + 1)
     return app, secrets, granted
 
 
 @unit
-def _add_secret(
-    order: AddProviderAppSecret,
-    sealed: bytes,
-    *,
-    now: Moment,
-    provider_apps: ProviderApps,
-) -> Steps[int]:
-    app = yield from _found(order.kind, order.name, provider_apps=provider_apps)
-    yield from provider_apps.claim(app.id)
-    rows = yield from provider_apps.secret_rows(app.id)
-    if sum(row.role is order.role for row in rows) >= MOST_SECRETS:
-        raise Conflict(
-            f"{order.name} has {MOST_SECRETS} secrets of the role {order.role}, which is the "
-            f"most. Revoke one first: `jackfield provider-apps secrets revoke {order.name} "
-            f"SECRET_ID`; `jackfield provider-apps show {order.name}` shows the ids",
-        )
-    return (yield from provider_apps.add_secret(app.id, order.role, sealed, now=now))
-
-
-@unit
-def _revoke_secret(
-    order: RevokeProviderAppSecret,
+def _grant(
+    order: GrantProviderApp,
     *,
     provider_apps: ProviderApps,
-) -> Steps[tuple[SecretRole, int]]:
-    app = yield from _found(order.kind, order.name, provider_apps=provider_apps)
-    yield from provider_apps.claim(app.id)
-    rows = yield from provider_apps.secret_rows(app.id)
-    role = next((row.role for row in rows if row.id == order.id), None)
-    if role is None:
-        raise no_secret(order.id, see=f"jackfield provider-apps show {order.name}")
-    left = sum(row.role is role for row in rows) - 1
-    if not left and not order.force:
-        raise Conflict(
-            f"This is the last {role} of {order.name}: without it the provider's webhooks are "
-            f"refused. Add another first (`jackfield provider-apps secrets add {order.name} "
-            f"{role} --secret -`), or say --force.",
-        )
-    yield from provider_apps.revoke_secret(app.id, order.id)
-    return role, left
+    tenants: Tenants,
+) -> Steps[None]:
+    app = yield from found(order.kind, order.name, provider_apps=provider_apps)
+    if order.api_key is None:
+        yield from provider_apps.grant_all(app.id)
+        return
+    if (yield from tenants.find(order.api_key)) is None:
+        raise no_tenant(order.api_key)
+    yield from provider_apps.grant(app.id, order.api_key)
 
 
 @unit
@@ -202,8 +200,8 @@ def _revoke(
     provider_apps: ProviderApps,
     tenants: Tenants,
 ) -> Steps[bool]:
-    app = yield from _found(order.kind, order.name, provider_apps=provider_apps)
-    see = f"`jackfield provider-apps show {order.name}` shows whom it serves"
+    app = yield from found(order.kind, order.name, provider_apps=provider_apps)
+    see = f"`jackfield provider-apps show {named(order.kind, order.name)}` shows whom it serves"
     if order.api_key is None:
         if not app.serves_all:
             raise Conflict(f"{order.name} was not granted to all; {see}")
@@ -216,5 +214,6 @@ def _revoke(
     return app.serves_all
 
 
-def _path(kind: str, name: str) -> str:
-    return f"/webhooks/{kind}/{name}"
+def _path(kind: str, name: str) -> str | None:
+    """Return where a provider posts, if its webhooks are understood."""
+    return f"/webhooks/{kind}/{name}" if kind in WEBHOOKS else None

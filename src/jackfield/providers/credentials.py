@@ -13,6 +13,9 @@ LONGEST_TOKEN: Final = 4096
 LONGEST_NAME: Final = 255
 LONGEST_PROVIDER_ID: Final = 64
 
+_AT_INFOBIP: Final = "infobip:"
+"""Before a sender's name in its routing key."""
+
 Check = Callable[[str], str | None]
 """Returns why a text cannot be used, or None."""
 
@@ -55,11 +58,21 @@ class Checked:
         sender = self.required_credential("sender", text(LONGEST_EXTERNAL_ID))
         self.close()
         return Registration(
-            f"infobip:{sender}",
+            _AT_INFOBIP + sender,
             secrets={"connector": "infobip", "sender": sender},
             provider_app=name,
             provider_app_kind="infobip",
         )
+
+    def own_id(self, external_id: object) -> str:
+        """Return the id of an account that callbacks name by it, or "" after noting why not.
+
+        What a partner's sender is named by must not be taken by somebody who is none.
+        """
+        given = self.required("external_id", external_id, text(LONGEST_EXTERNAL_ID))
+        if given.startswith(_AT_INFOBIP):
+            self._refuse("external_id", f"must not begin with {_AT_INFOBIP}")
+        return given
 
     def close(self) -> None:
         """Raise `Invalid` with every fault noted, if any."""

@@ -26,7 +26,7 @@ def registration(
     Google's callbacks name the agent by its id (`agentId`), a partner's by its sender.
     """
     fields = check.Checked(credentials)
-    agent = fields.required("external_id", external_id, check.text(check.LONGEST_EXTERNAL_ID))
+    agent = fields.own_id(external_id)
     connector = fields.required_credential("connector", check.one_of(*CONNECTORS))
     if connector == "infobip":
         return fields.at_infobip()

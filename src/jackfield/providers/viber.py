@@ -28,7 +28,7 @@ def registration(
     partner's callback names the sender.
     """
     fields = check.Checked(credentials)
-    own_id = fields.required("external_id", external_id, check.text(check.LONGEST_EXTERNAL_ID))
+    own_id = fields.own_id(external_id)
     connector = fields.required_credential("connector", check.one_of(*CONNECTORS))
     if connector == "infobip":
         return fields.at_infobip()

@@ -12,17 +12,19 @@ from sqlalchemy import Integer, Select, bindparam, func, select, text
 from jackfield.accounts import Provider, Standing
 from jackfield.clock import Moment
 from jackfield.storage.dialects import Prepared
-from jackfield.storage.tables import accounts, applications, deliveries, pending
+from jackfield.storage.tables import accounts, applications, deliveries, pending, provider_apps
 from jackfield.units import Row, Steps, unit
 
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """An account without its credentials."""
+    """An account without its credentials; `provider_app` is the one that it names, if any."""
 
     id: int
     provider: Provider
     external_id: str
+    routing_key: str
+    provider_app: str | None
     api_key: str
     name: str | None
     standing: Standing
@@ -60,6 +62,8 @@ _ACCOUNT = select(
     accounts.c.id,
     accounts.c.provider,
     accounts.c.external_id,
+    accounts.c.routing_key,
+    provider_apps.c.name,
     accounts.c.api_key,
     accounts.c.name,
     accounts.c.standing,
@@ -67,7 +71,7 @@ _ACCOUNT = select(
     accounts.c.link_version,
     accounts.c.version,
     accounts.c.created_at,
-)
+).outerjoin(provider_apps, provider_apps.c.id == accounts.c.provider_app_id)
 _APPLICATION = select(
     applications.c.number,
     applications.c.id,
@@ -180,11 +184,13 @@ def _narrowed(page: Select[tuple[object, ...]], wanted: dict[str, object]) -> Pr
 
 
 def _account(row: Row) -> AccountRow:
-    number, provider, external_id, api_key, name, standing, *rest = row
+    number, provider, external_id, routing_key, provider_app, api_key, name, standing, *rest = row
     return AccountRow(
         number,
         Provider(provider),
         external_id,
+        routing_key,
+        provider_app,
         api_key,
         name,
         Standing(standing),

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import (
-    BigInteger,
     Column,
-    ColumnElement,
     Integer,
     LargeBinary,
     Select,
     bindparam,
     func,
-    literal_column,
     select,
+    tuple_,
     update,
 )
 
@@ -26,6 +24,7 @@ from jackfield.sealing import CHECK_PLACE, HEAD_BYTES, Place
 from jackfield.storage.dialects import Prepared
 from jackfield.storage.tables import (
     accounts,
+    idempotency_keys,
     keyring,
     provider_app_secrets,
     provider_apps,
@@ -34,12 +33,15 @@ from jackfield.storage.tables import (
 from jackfield.tenants import signature_secret_place
 from jackfield.units import Steps, unit
 
+Position: TypeAlias = tuple[int | str, ...]
+"""The primary key of a row, by which a table is walked; empty before the first."""
+
 
 @dataclass(frozen=True, slots=True)
 class SealedValue:
-    """One sealed value: the number it is found by, where it opens, and its envelope."""
+    """One sealed value: the row it is found in, where it opens, and its envelope."""
 
-    number: int
+    position: Position
     place: Place
     envelope: bytes
 
@@ -48,6 +50,8 @@ class SealedValue:
 class _Home:
     """A column of sealed values: how they are read, put back and counted, and where each opens."""
 
+    names: Sequence[str]
+    start: Position
     read: Prepared
     put: Prepared
     heads: Prepared
@@ -58,40 +62,50 @@ class _Home:
 def _home(
     sealed: Column[Any],
     *,
-    number: ColumnElement[int],
+    key: Sequence[Column[Any]],
     named_by: Sequence[Column[Any]],
     place: Callable[..., Place],
     joined: Callable[[Select[Any]], Select[Any]] = lambda query: query,
 ) -> _Home:
-    """Return the home of the column `sealed`; `number` tells its rows apart and orders them."""
-    walk = (
-        joined(select(number.label("number"), sealed.label("sealed"), *named_by))
-        .where(number > bindparam("after", type_=BigInteger), sealed.is_not(None))
-        .order_by(number)
-        .limit(bindparam("limit", type_=Integer))
-    )
-    some = walk.subquery()
-    head = func.substr(some.c.sealed, 1, HEAD_BYTES, type_=LargeBinary)
-    counted: list[ColumnElement[Any]] = [head, func.count(), func.max(some.c.number)]
+    """Return the home of the column `sealed`, in a table with this primary key."""
+    behind = [bindparam(f"after_{column.name}", type_=column.type) for column in key]
+    head = func.substr(sealed, 1, HEAD_BYTES, type_=LargeBinary)
+    values: list[Any] = [*key, sealed, *named_by]
+
+    def walk(*columns: Any) -> Prepared:  # noqa: ANN401 - columns and expressions
+        rows = joined(select(*columns)).where(tuple_(*key) > tuple_(*behind), sealed.is_not(None))
+        return Prepared(rows.order_by(*key).limit(bindparam("limit", type_=Integer)))
+
     return _Home(
-        read=Prepared(walk),
+        names=[column.name for column in key],
+        start=tuple(0 if isinstance(column.type, Integer) else "" for column in key),
+        read=walk(*values),
         # Whoever changed the value meanwhile sealed it too, and is not overwritten.
         put=Prepared(
             update(sealed.table)
-            .where(number == bindparam("of_number"), sealed == bindparam("as_read"))
+            .where(
+                *(column == bindparam(f"of_{column.name}") for column in key),
+                sealed == bindparam("as_read"),
+            )
             .values({sealed.name: bindparam("anew")})
-            .returning(number),
+            .returning(*key),
         ),
-        heads=Prepared(select(*counted).group_by(head)),
+        heads=walk(*key, head),
         count=Prepared(joined(select(func.count(sealed)))),
         place=place,
     )
 
 
+_ANSWER_KEY: Final = (
+    idempotency_keys.c.api_key,
+    idempotency_keys.c.method,
+    idempotency_keys.c.path,
+    idempotency_keys.c.key,
+)
 _HOMES: Final[Mapping[str, _Home]] = {
     "provider_app_secrets": _home(
         provider_app_secrets.c.sealed,
-        number=provider_app_secrets.c.id,
+        key=(provider_app_secrets.c.id,),
         named_by=(provider_apps.c.kind, provider_apps.c.name, provider_app_secrets.c.role),
         place=lambda kind, name, role: secret_place(kind, name, SecretRole(role)),
         joined=lambda query: query.join(
@@ -100,20 +114,26 @@ _HOMES: Final[Mapping[str, _Home]] = {
     ),
     "signature_secrets": _home(
         signature_secrets.c.sealed,
-        number=signature_secrets.c.id,
+        key=(signature_secrets.c.id,),
         named_by=(signature_secrets.c.api_key,),
         place=signature_secret_place,
     ),
     "accounts": _home(
         accounts.c.credentials,
-        number=accounts.c.id,
+        key=(accounts.c.id,),
         named_by=(accounts.c.provider, accounts.c.external_id),
         place=lambda provider, external_id: credentials_place(Provider(provider), external_id),
+    ),
+    "idempotency_keys": _home(
+        idempotency_keys.c.answer,
+        key=_ANSWER_KEY,
+        named_by=_ANSWER_KEY,
+        place=lambda *key: Place("idempotency_keys", " ".join(key), "answer"),
     ),
     # Last: a start without the old key is refused for as long as anything may need that key.
     "keyring": _home(
         keyring.c.check_value,
-        number=literal_column("1", Integer),
+        key=(keyring.c.purpose,),
         named_by=(),
         place=lambda: CHECK_PLACE,
         joined=lambda query: query.where(keyring.c.purpose == "database"),
@@ -124,37 +144,35 @@ TABLES: Final = tuple(_HOMES)
 
 
 @unit
-def values(table: str, *, after: int, limit: int) -> Steps[Sequence[SealedValue]]:
-    """Return the next `limit` sealed values of a table, behind the number `after`."""
+def values(table: str, *, after: Position, limit: int) -> Steps[Sequence[SealedValue]]:
+    """Return the next `limit` sealed values of a table, behind a position."""
     home = _HOMES[table]
-    rows = yield home.read(after=after, limit=limit)
+    width = len(home.start)
+    rows = yield home.read(**_behind(home, after), limit=limit)
     return [
-        SealedValue(number, home.place(*named_by), envelope)
-        for number, envelope, *named_by in rows
+        SealedValue(tuple(row[:width]), home.place(*row[width + 1 :]), row[width]) for row in rows
     ]
 
 
 @unit
 def put(table: str, anew: Iterable[tuple[SealedValue, bytes]]) -> Steps[int]:
     """Store each value's new envelope, where it still is what was read; return how many were."""
+    home = _HOMES[table]
     runs = [
-        {"of_number": value.number, "as_read": value.envelope, "anew": envelope}
+        {"as_read": value.envelope, "anew": envelope}
+        | {f"of_{name}": part for name, part in zip(home.names, value.position, strict=True)}
         for value, envelope in anew
     ]
-    rows = yield _HOMES[table].put.many(runs)
+    rows = yield home.put.many(runs)
     return len(rows)
 
 
 @unit
-def heads(table: str, *, after: int, limit: int) -> Steps[tuple[dict[bytes, int], int | None]]:
-    """Count the next `limit` values of a table by the head of their envelope.
-
-    Returns the counts and the number to go on behind; None where there is nothing more.
-    """
-    rows = yield _HOMES[table].heads(after=after, limit=limit)
-    counts = {bytes(head): amount for head, amount, _ in rows}
-    last = max((number for _, _, number in rows), default=None)
-    return counts, last
+def heads(table: str, *, after: Position, limit: int) -> Steps[Sequence[tuple[Position, bytes]]]:
+    """Return the next `limit` values as `values` does, of each the head of its envelope only."""
+    home = _HOMES[table]
+    rows = yield home.heads(**_behind(home, after), limit=limit)
+    return [(tuple(position), head) for *position, head in rows]
 
 
 @unit
@@ -165,3 +183,8 @@ def count() -> Steps[int]:
         rows = yield home.count()
         total += rows[0][0]
     return total
+
+
+def _behind(home: _Home, after: Position) -> dict[str, int | str]:
+    parts = zip(home.names, after or home.start, strict=True)
+    return {f"after_{name}": part for name, part in parts}
