@@ -8,7 +8,9 @@ from typing import Final
 
 import msgspec
 
-from jackfield.accounts import Account, Provider, credentials_place
+from jackfield.accounts import Account, Draft, Provider, Standing, credentials_place
+from jackfield.api.account_fields import NewAccount
+from jackfield.clock import Moment
 from jackfield.problems import Invalid, InvalidParameter
 from jackfield.provider_apps import ProviderApps
 from jackfield.providers import PROVIDERS, WEBHOOKS
@@ -56,7 +58,7 @@ class AccountSecrets:
         """
         if registration.provider_app is None:
             return None
-        kind = registration.provider_app_kind or _kind(provider)
+        kind = provider_app_kind(registration, provider=provider)
         app = yield from self._provider_apps.find(kind, registration.provider_app)
         if app is not None:
             may = yield from self._provider_apps.may_serve(app.id, api_key)
@@ -65,6 +67,32 @@ class AccountSecrets:
         # One sentence for both: what the operator has for others is not this tenant's to know.
         reason = "There is no such provider app for you; ask the operator to grant it"
         raise Invalid(InvalidParameter("credentials.provider_app", reason))
+
+    @unit
+    def draft(
+        self,
+        provider: Provider,
+        brought: NewAccount,
+        *,
+        api_key: str,
+        standing: Standing,
+        now: Moment,
+    ) -> Steps[Draft]:
+        """Return what is to be stored of a new account; raises as `serving` does."""
+        registration = brought.registration
+        provider_app_id = yield from self.serving(registration, provider=provider, api_key=api_key)
+        return Draft(
+            provider=provider,
+            external_id=brought.external_id,
+            routing_key=registration.routing_key,
+            api_key=api_key,
+            name=brought.name,
+            standing=standing,
+            provider_app_id=provider_app_id,
+            credentials=self.sealed(provider, brought.external_id, registration=registration),
+            application_id=brought.application_id,
+            created_at=now,
+        )
 
     @unit
     def renewed(self, account: Account, given: Mapping[str, object]) -> Steps[Account]:
@@ -130,7 +158,9 @@ def _registration_again(
     )
 
 
-def _kind(provider: Provider) -> str:
-    """Return the kind of provider app whose webhook is called about a provider's accounts."""
+def provider_app_kind(registration: Registration, *, provider: Provider) -> str:
+    """Return the kind of provider app that is named: the connector's, or the webhook's."""
+    if registration.provider_app_kind is not None:
+        return registration.provider_app_kind
     served = PROVIDERS[provider]
     return next(hook.KIND for hook in WEBHOOKS.values() if served in hook.PROVIDERS)

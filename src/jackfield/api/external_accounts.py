@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from jackfield.accounts import Account, Accounts, Draft, Provider, Standing
+from jackfield.accounts import Account, Accounts, Provider, Standing
 from jackfield.api.account_fields import (
     LONGEST_ID,
     AccountChange,
@@ -174,22 +174,12 @@ class ExternalAccounts:
 
     @unit
     def _register(self, provider: Provider, brought: NewAccount, caller: Caller) -> Steps[Account]:
-        provider_app_id = yield from self._secrets.serving(
-            brought.registration, provider=provider, api_key=caller.api_key
-        )
-        draft = Draft(
-            provider=provider,
-            external_id=brought.external_id,
-            routing_key=brought.registration.routing_key,
+        draft = yield from self._secrets.draft(
+            provider,
+            brought,
             api_key=caller.api_key,
-            name=brought.name,
             standing=self._standing,
-            provider_app_id=provider_app_id,
-            credentials=self._secrets.sealed(
-                provider, brought.external_id, registration=brought.registration
-            ),
-            application_id=brought.application_id,
-            created_at=self._clock(),
+            now=self._clock(),
         )
         return (
             yield from register(draft, accounts=self._accounts, applications=self._applications)

@@ -7,7 +7,7 @@ import structlog
 from jackfield import links
 from jackfield.accounts import Account, Draft
 from jackfield.api.account_fields import NewAccount, new_account
-from jackfield.api.account_secrets import AccountSecrets
+from jackfield.api.account_secrets import AccountSecrets, provider_app_kind
 from jackfield.api.bodies import Fields
 from jackfield.app import Gateway, standing_of_new_accounts
 from jackfield.console.account_orders import AccountCreated, CreateAccount
@@ -69,33 +69,28 @@ def _create(order: CreateAccount, brought: NewAccount, *, gateway: Gateway) -> S
 
 @unit
 def _draft(order: CreateAccount, brought: NewAccount, *, gateway: Gateway) -> Steps[Draft]:
-    registration = brought.registration
     secrets = AccountSecrets(
         gateway.keys,
         gateway.provider_apps,
         masks_access_tokens=gateway.settings.mask_access_tokens,
     )
     try:
-        provider_app_id = yield from secrets.serving(
-            registration, provider=order.provider, api_key=order.api_key
+        return (
+            yield from secrets.draft(
+                order.provider,
+                brought,
+                api_key=order.api_key,
+                standing=standing_of_new_accounts(gateway.settings),
+                now=gateway.clock(),
+            )
         )
     except Invalid:
         # The API tells a tenant to ask the operator, who is reading this.
-        name = registration.provider_app
+        name = brought.registration.provider_app
+        kind = provider_app_kind(brought.registration, provider=order.provider)
         reason = (
-            f"No provider app {name} of that kind serves {order.api_key}; if `jackfield "
-            f"provider-apps list` has it: jackfield provider-apps grant {name} {order.api_key}"
+            f"No {kind} provider app {name} serves {order.api_key}. If `jackfield provider-apps "
+            f"list` has it: jackfield provider-apps grant {name} {order.api_key} --kind {kind}; "
+            f"else: jackfield provider-apps add {kind} --help"
         )
         raise invalid("credentials.provider_app", reason) from None
-    return Draft(
-        provider=order.provider,
-        external_id=brought.external_id,
-        routing_key=registration.routing_key,
-        api_key=order.api_key,
-        name=brought.name,
-        standing=standing_of_new_accounts(gateway.settings),
-        provider_app_id=provider_app_id,
-        credentials=secrets.sealed(order.provider, brought.external_id, registration=registration),
-        application_id=None,
-        created_at=gateway.clock(),
-    )
