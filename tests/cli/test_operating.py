@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from cli.programs import Programs
 from jackfield import cli
@@ -27,7 +28,8 @@ def test_without_a_server_each_command_does_its_work_itself(programs: Programs) 
 
     assert (made.code, added.code, granted.code) == (0, 0, 0)
     assert made.json.keys() == TENANT
-    assert added.json == {"name": "main", "webhook_path": "/webhooks/meta/main"}
+    path = "/webhooks/meta/main"
+    assert added.json == {"kind": "meta", "name": "main", "webhook_path": path, "missing": []}
     assert granted.json == {"name": "main", "api_key": made.json["api_key"], "all": False}
     assert made.err == added.err == granted.err == ""
 
@@ -177,6 +179,25 @@ def test_the_help_of_every_command_has_an_example() -> None:
 
     assert "jackfield tenants secrets revoke" in help_by_command
     assert without == []
+
+
+def groups(app: typer.Typer, *path: str) -> Iterator[tuple[str, ...]]:
+    """Give the words of each group of commands."""
+    yield path
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        yield from groups(group.typer_instance, *path, str(group.name))
+
+
+def test_no_line_of_a_list_of_commands_is_cut_off() -> None:
+    terminal = CliRunner(env={"COLUMNS": "80"})
+
+    said = {path: terminal.invoke(cli.app, [*path, "--help"]).stdout for path in groups(cli.app)}
+
+    assert ("provider-apps", "secrets") in said
+    assert all("Commands:" in text for text in said.values())
+    lines = [line for text in said.values() for line in text.split("Commands:")[1].splitlines()]
+    assert [line for line in lines if line.endswith("...")] == []
 
 
 def test_the_command_line_loads_nothing_heavy_before_it_knows_the_command(

@@ -19,7 +19,9 @@ def link_account(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Have an application of its tenant's hear an account; what was held for it goes out.
+    """Have an application of its tenant's hear an account.
+
+    What was held for want of a link goes out.
 
     \b
     jackfield accounts link whatsapp 447700900123 78d335fa-323d-4114-9c3d-d6f0d48968cf
@@ -56,7 +58,9 @@ def unlink_account(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take the link from an account; what was accepted before still goes where it was bound.
+    """Take the link from an account.
+
+    What was accepted before still goes where it was bound.
 
     \b
     jackfield accounts unlink whatsapp 447700900123

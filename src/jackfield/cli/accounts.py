@@ -46,7 +46,7 @@ def list_accounts(
     jackfield accounts list --tenant acme --provider whatsapp --limit 100
     """  # noqa: D301 - \b keeps the lines of the examples
     from jackfield.accounts import Provider  # noqa: PLC0415 - see options
-    from jackfield.cli.showing import print_table  # noqa: PLC0415 - see options
+    from jackfield.cli.showing import print_columns  # noqa: PLC0415 - see options
     from jackfield.console.listing_orders import AccountsListed, ListAccounts  # noqa: PLC0415
 
     order = ListAccounts(
@@ -62,11 +62,15 @@ def list_accounts(
     if not listed.accounts:
         hint("There are no such accounts here; make one: jackfield accounts create --help")
         return
-    columns = ("provider", "external_id", "name", "api_key", "standing", "application_id")
-    print_table(
-        ("PROVIDER", "ID", "NAME", "TENANT", "STANDING", "APPLICATION"),
-        [tuple(getattr(one, column) for column in columns) for one in listed.accounts],
-    )
+    columns = {
+        "PROVIDER": "provider",
+        "ID": "external_id",
+        "NAME": "name",
+        "TENANT": "api_key",
+        "STANDING": "standing",
+        "APPLICATION": "application_id",
+    }
+    print_columns(columns, listed.accounts)
     options = {"tenant": tenant, "provider": provider, "limit": limit, "data": data}
     hint_at_next("jackfield accounts list", listed.next, **options)
 
@@ -79,13 +83,13 @@ def show_account(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one account: whose it is, who hears it, and how many of its messages wait.
+    """Show one account: whose it is, who hears it, what waits.
 
     \b
     jackfield accounts show whatsapp 447700900123
     """  # noqa: D301 - \b keeps the lines of the examples
     from jackfield.accounts import Provider  # noqa: PLC0415 - see options
-    from jackfield.cli.showing import print_document  # noqa: PLC0415 - see options
+    from jackfield.cli.showing import print_all  # noqa: PLC0415 - see options
     from jackfield.console.listing_orders import AccountShown, ShowAccount  # noqa: PLC0415
 
     order = ShowAccount(provider=Provider(provider.value), external_id=external_id)
@@ -93,7 +97,7 @@ def show_account(
     if as_json:
         print_json(shown)
         return
-    print_document({name: getattr(shown, name) for name in shown.__struct_fields__})
+    print_all(shown)
     if shown.standing == "claimed":
         hint(
             "\nNobody confirmed that it is its tenant's, so what people write is held. If you "
@@ -109,7 +113,9 @@ def vouch_account(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say that an account is its tenant's; what people wrote to it then goes out.
+    """Say that an account is its tenant's.
+
+    What people wrote to it until now goes out.
 
     \b
     jackfield accounts vouch whatsapp 447700900123
@@ -139,7 +145,7 @@ def list_applications(
     \b
     jackfield applications list --tenant acme
     """  # noqa: D301 - \b keeps the lines of the examples
-    from jackfield.cli.showing import print_table  # noqa: PLC0415 - see options
+    from jackfield.cli.showing import print_columns  # noqa: PLC0415 - see options
     from jackfield.console.listing_orders import (  # noqa: PLC0415 - see options
         ApplicationsListed,
         ListApplications,
@@ -153,11 +159,14 @@ def list_applications(
     if not listed.applications:
         hint("There are no such applications here; make one: jackfield applications create --help")
         return
-    columns = ("id", "name", "api_key", "webhook_version", "inbound_url")
-    print_table(
-        ("ID", "NAME", "TENANT", "WEBHOOKS", "INBOUND URL"),
-        [tuple(getattr(one, column) for column in columns) for one in listed.applications],
-    )
+    columns = {
+        "ID": "id",
+        "NAME": "name",
+        "TENANT": "api_key",
+        "WEBHOOKS": "webhook_version",
+        "INBOUND URL": "inbound_url",
+    }
+    print_columns(columns, listed.applications)
     options = {"tenant": tenant, "limit": limit, "data": data}
     hint_at_next("jackfield applications list", listed.next, **options)
 
@@ -169,12 +178,12 @@ def show_application(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one application: whose it is, where it hears, and how many accounts.
+    """Show one application: whose it is, where and whom it hears.
 
     \b
     jackfield applications show 78d335fa-323d-4114-9c3d-d6f0d48968cf
     """  # noqa: D301 - \b keeps the lines of the examples
-    from jackfield.cli.showing import print_document  # noqa: PLC0415 - see options
+    from jackfield.cli.showing import print_all  # noqa: PLC0415 - see options
     from jackfield.console.listing_orders import (  # noqa: PLC0415 - see options
         ApplicationShown,
         ShowApplication,
@@ -185,4 +194,4 @@ def show_application(
     if as_json:
         print_json(shown)
         return
-    print_document({name: getattr(shown, name) for name in shown.__struct_fields__})
+    print_all(shown)

@@ -31,7 +31,9 @@ def create_application(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an application of a tenant's; a private key made for it is shown this once.
+    """Make an application of a tenant's.
+
+    A private key made for it is shown this once.
 
     \b
     jackfield applications create --tenant acme --name Desk --inbound-url https://acme.example/in
@@ -69,7 +71,9 @@ def delete_application(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete an application and its links; what waits for it is held, or goes to its tenant.
+    """Delete an application and its links.
+
+    What waits for it is held, or goes to its tenant where that has a URL of its own.
 
     \b
     jackfield applications delete 78d335fa-323d-4114-9c3d-d6f0d48968cf

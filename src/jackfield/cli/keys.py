@@ -24,17 +24,15 @@ def show_keys(
     \b
     jackfield keys show
     """  # noqa: D301 - \b keeps the lines of the examples
-    from jackfield.cli.showing import print_table  # noqa: PLC0415 - see options
+    from jackfield.cli.showing import print_columns  # noqa: PLC0415 - see options
     from jackfield.console.key_orders import KeysShown, ShowKeys  # noqa: PLC0415 - see options
 
     shown = operate("keys.show", ShowKeys(), gives=KeysShown, data=data)
     if as_json:
         print_json(shown)
         return
-    print_table(
-        ("KEY", "AT HAND", "SEALS", "VALUES UNDER IT"),
-        [(each.id, each.at_hand, each.seals, each.values) for each in shown.keys],
-    )
+    columns = {"KEY": "id", "AT HAND": "at_hand", "SEALS": "seals", "VALUES UNDER IT": "values"}
+    print_columns(columns, shown.keys)
     typer.echo(f"\nThe keys come from {shown.file or 'JACKFIELD_MASTER_KEY'}.")
     if shown.damaged:
         typer.echo(f"Values that are damaged and name no key: {shown.damaged}")
@@ -48,11 +46,12 @@ def rotate_keys(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Seal everything anew under a new master key, while the server runs.
+    """Seal everything anew under a new master key.
 
-    Where the key is in the file beside the database, a new one is made, and the old one is taken
-    out once nothing needs it. Where JACKFIELD_MASTER_KEY has the keys, put the new one first
-    there beforehand, for every process. Cut short, run it again: it goes on where it stopped.
+    The server goes on meanwhile. Where the key is in the file beside the database, a new one is
+    made, and the old one is taken out once nothing needs it. Where JACKFIELD_MASTER_KEY has the
+    keys, put the new one first there beforehand, for every process. Cut short, run it again: it
+    goes on where it stopped.
 
     \b
     jackfield keys rotate

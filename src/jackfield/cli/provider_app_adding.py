@@ -72,9 +72,10 @@ def add_provider_app(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add an app you have with a provider; it serves nobody until it is granted.
+    """Add an app or a contract you have with a provider.
 
-    Several secrets given as `-` are read line by line, in the order they are listed here.
+    It serves nobody until it is granted. Several secrets given as `-` are read line by line, in
+    the order they are listed here; a service account comes last.
 
     \b
     jackfield provider-apps add meta main --app-secret - --verify-token -

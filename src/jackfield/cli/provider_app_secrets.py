@@ -61,7 +61,7 @@ def same(kind: Kind | None) -> str:
 
 
 secrets = typer.Typer(
-    help="A provider app's secrets: two of a role at once, so that they can be rotated.",
+    help="A provider app's secrets, two of a role at once for rotation.",
     no_args_is_help=True,
 )
 

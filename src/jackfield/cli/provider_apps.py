@@ -82,7 +82,7 @@ def show_provider_app(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a provider app: which secrets it has, never the secrets, and whom it serves.
+    """Show a provider app: its secrets' ids, and whom it serves.
 
     \b
     jackfield provider-apps show main
@@ -162,7 +162,9 @@ def revoke_provider_app(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take back what `grant` gave: what people write is then kept for you, not delivered.
+    """Take back what `grant` gave.
+
+    What people write is then kept for you, not delivered.
 
     \b
     jackfield provider-apps revoke main abcd1234

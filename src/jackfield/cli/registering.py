@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from jackfield.cli.asking import SECRET_DASH, operate
-from jackfield.cli.options import DataOption, JsonOption, hint, print_json, secret_from
+from jackfield.cli.options import (
+    DataOption,
+    JsonOption,
+    hint,
+    print_json,
+    secret_from,
+    text_in,
+)
 from jackfield.cli.provider_names import ExternalIdArgument, ProviderArgument
 
 
@@ -27,20 +32,35 @@ def create_account(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="A JSON object, as the API's `credentials`. `-` reads standard input.",
+            help="A JSON object, as said above. `-` reads standard input.",
         ),
     ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an account of a tenant's, as the tenant would through the API.
+    """Make an account of a tenant's.
+
+    It is made as the tenant would make it through the API. What --credentials holds:
+
+    \b
+    messenger          nothing: give --access-token; {"provider_app": "…"} if you like
+    whatsapp           {"phone_number_id": "…", "waba_id": "…", "access_token": "…"}
+    viber_service_msg  {"connector": "bot", "auth_token": "…"}
+                       {"connector": "infobip", "provider_app": "…", "sender": "…"}
+    rcs                {"connector": "google", "provider_app": "…"}
+                       {"connector": "infobip", "provider_app": "…", "sender": "…"}
+
+    A provider_app is the name of one that you have: jackfield provider-apps list
 
     \b
     jackfield accounts create messenger 200000000000002 --tenant acme --access-token -
     jackfield accounts create whatsapp 447700900123 --tenant acme --credentials number.json
+    echo '{"connector": "google", "provider_app": "agents"}' | \\
+        jackfield accounts create rcs shop@rbm.goog --tenant acme --credentials -
     """  # noqa: D301 - \b keeps the lines of the examples
     from jackfield.accounts import Provider  # noqa: PLC0415 - see options
     from jackfield.console.account_orders import AccountCreated, CreateAccount  # noqa: PLC0415
+    from jackfield.problems import Invalid  # noqa: PLC0415 - see options
 
     if access_token is not None:
         access_token = secret_from(access_token, called="the access token")
@@ -52,7 +72,12 @@ def create_account(
         access_token=access_token,
         credentials=None if credentials is None else _object_in(credentials),
     )
-    made = operate("accounts.create", order, gives=AccountCreated, data=data)
+    try:
+        made = operate("accounts.create", order, gives=AccountCreated, data=data)
+    except Invalid as invalid:
+        # The API's own words, which do not say what else there is.
+        more = f"what a {provider} account needs: jackfield accounts create --help"
+        raise Invalid(*invalid.parameters, detail=f"{invalid}; {more}") from None
     if as_json:
         print_json(made)
         return
@@ -69,16 +94,14 @@ def _object_in(file: str) -> dict[str, Any]:
     """Return the JSON object of a file, or of what is left of standard input."""
     import msgspec  # noqa: PLC0415 - see options
 
-    where = "standard input" if file == "-" else file
+    text = text_in(file)
     try:
-        # As text, for a token may have been read from it before, and what follows with it.
-        text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
         document: dict[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
     except (ValueError, RecursionError):
         # The decoder's own words quote what it was given.
-        example = '{"phone_number_id": "…", "waba_id": "…", "access_token": "…"}'
+        where = "standard input" if file == "-" else file
         raise typer.BadParameter(
-            f"{where} holds no JSON object; for a number it is like {example}",
+            f"{where} holds no JSON object; see: jackfield accounts create --help",
             param_hint="--credentials",
         ) from None
     return document

@@ -69,9 +69,10 @@ def message(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write to an account as a person's phone would: Meta's webhook, signed.
+    """Write to an account as a person's phone would.
 
-    What is not given is read from the demo that runs, or ran, in the data directory.
+    It posts what Meta would post, signed. What is not given is read from the demo that runs, or
+    ran, in the data directory.
 
     \b
     jackfield sandbox message whatsapp "Hello"

@@ -16,7 +16,9 @@ def show_settings(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print every setting with its value and where that comes from; secrets are masked.
+    """Print every setting, its value and where that comes from.
+
+    Secrets are masked.
 
     \b
     jackfield settings

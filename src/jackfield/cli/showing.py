@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
+
 from jackfield.cli.options import print_members
 
 _UNLIMITED = 100_000
@@ -25,6 +27,17 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None
     for row in rows:
         table.add_row(*(Text(words(cell)) for cell in row))
     Console(width=None if is_terminal else _UNLIMITED).print(table)
+
+
+def print_columns(columns: Mapping[str, str], rows: Iterable[object]) -> None:
+    """Print of each row the members that `columns` has by their headings."""
+    cells = [[getattr(row, member) for member in columns.values()] for row in rows]
+    print_table(tuple(columns), cells)
+
+
+def print_all(shown: msgspec.Struct) -> None:
+    """Print every member of what a command gave, one a line."""
+    print_document({name: getattr(shown, name) for name in shown.__struct_fields__})
 
 
 def print_document(members: Mapping[str, object]) -> None:

@@ -19,7 +19,7 @@ from jackfield.cli.options import (
 TenantArgument = Annotated[str, typer.Argument(help="The tenant's API key.")]
 
 secrets = typer.Typer(
-    help="The secrets a tenant calls with: two at once, so that it can rotate without a gap.",
+    help="The secrets a tenant calls with, two at once for rotation.",
     no_args_is_help=True,
 )
 signature = typer.Typer(
@@ -81,7 +81,9 @@ def revoke_secret(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Have an API secret open nothing any more, from the next request on.
+    """Have an API secret open nothing any more.
+
+    It is refused from the next request on, in every process.
 
     \b
     jackfield tenants secrets revoke acme 7
@@ -105,10 +107,11 @@ def rotate_signature(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Have a new secret sign what a tenant receives; it is shown this once.
+    """Have a new secret sign what a tenant receives.
 
-    The new one signs the JWT at once, it and the one before it sign `webhook-signature`. An
-    older one signs nothing any more, so rotate again only when receivers know the new one.
+    It is shown this once, and signs the JWT from now on; it and the one before it sign
+    `webhook-signature`. An older one signs nothing any more, so rotate again only when
+    receivers know the new one.
 
     \b
     jackfield tenants signature rotate acme

@@ -151,7 +151,9 @@ def set_tenant(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change a tenant's name or URLs; a first inbound URL hears what was held until now.
+    """Change a tenant's name or URLs.
+
+    A first inbound URL hears what was held until now.
 
     \b
     jackfield tenants set acme --name "Acme Ltd"
@@ -173,7 +175,9 @@ def disable_tenant(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Shut a tenant out from its next request on; what people write to it is held.
+    """Shut a tenant out from its next request on.
+
+    What people write to it is held until it is enabled again.
 
     \b
     jackfield tenants disable acme
@@ -194,7 +198,9 @@ def enable_tenant(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a disabled tenant in again; what was held meanwhile goes out.
+    """Let a disabled tenant in again.
+
+    What was held meanwhile goes out.
 
     \b
     jackfield tenants enable acme
