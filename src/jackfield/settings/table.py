@@ -91,7 +91,7 @@ SETTINGS = (
     ),
     Setting(
         name="master_key",
-        does="Seals credentials in the database. PostgreSQL needs it.",
+        does="Seals credentials in the database. PostgreSQL needs it. See `jackfield keys`.",
         takes="32 bytes in hexadecimal or base64; several are parted by commas, newest first",
         read=parse_master_key,
         unset=(),
