@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from jackfield.metrics import Metrics, Waiting
+from jackfield.metrics import Figure, Metrics, Waiting
 
 PUBLISHED = {
     "jackfield_ingest",
@@ -12,6 +12,10 @@ PUBLISHED = {
     "jackfield_commit_seconds",
     "jackfield_commit_batch_size",
     "jackfield_attempts",
+    "jackfield_messages",
+    "jackfield_dead",
+    "jackfield_redelivered",
+    "jackfield_provider_lag_seconds",
     "jackfield_deliver_seconds",
     "jackfield_in_flight",
     "jackfield_duplicates_suppressed",
@@ -96,6 +100,38 @@ def test_every_reason_to_wait_is_shown_and_falls_to_nothing_when_none_waits() ->
         for reason in Waiting
     }
     assert ages == dict.fromkeys(Waiting, 0) | {Waiting.READY: 1.5}
+
+
+def test_a_figure_is_shown_once_somebody_looked_it_up_and_until_it_is_hidden() -> None:
+    metrics = Metrics()
+    before = samples(metrics).keys()
+
+    metrics.show(Figure.AUDIT_DIFFERENCE, {"": 3})
+    metrics.show(Figure.ENDPOINT_STATE, {"open": 2, "closed": 5})
+    metrics.show(Figure.ENDPOINT_STATE, {"open": 1})
+    shown = samples(metrics)
+    metrics.hide(*Figure)
+
+    assert {name: shown[name] for name in shown.keys() - before} == {
+        "jackfield_audit_difference": 3,
+        "jackfield_endpoint_state{state=open}": 1,
+    }
+    assert samples(metrics).keys() == before
+
+
+def test_what_was_stored_is_counted_by_what_became_of_it() -> None:
+    metrics = Metrics()
+
+    metrics.tallied({"accepted": 3, "died": 2, "replayed": 1, "a name that is no metric": 9})
+    metrics.tallied({"accepted": -1})
+    metrics.retried_total.inc()
+
+    shown = samples(metrics)
+    assert shown["jackfield_messages_total{event=accepted}"] == 3
+    assert shown["jackfield_messages_total{event=discarded}"] == 0
+    assert shown["jackfield_dead_total"] == 2
+    assert shown["jackfield_redelivered_total{reason=replay}"] == 1
+    assert shown["jackfield_redelivered_total{reason=retry}"] == 1
 
 
 def test_two_gateways_in_one_process_count_apart() -> None:

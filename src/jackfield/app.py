@@ -30,6 +30,8 @@ from jackfield.delivery.sender import Sender
 from jackfield.delivery.shift import Duty, Shift
 from jackfield.delivery.supply import Supply
 from jackfield.egress import Egress
+from jackfield.keeping.auditor import Auditor
+from jackfield.keeping.watch import Watch
 from jackfield.metrics import Metrics
 from jackfield.provider_apps import ProviderApps
 from jackfield.sealing import Keyring, load_or_create_key_file
@@ -39,6 +41,7 @@ from jackfield.storage import (
     application_keys,
     applications,
     arrivals,
+    books,
     deliveries,
     destinations,
     held,
@@ -46,10 +49,12 @@ from jackfield.storage import (
     keyring,
     provider_apps,
     tenants,
+    waiting,
 )
 from jackfield.storage.duty import PostgresDuty, SoleDuty
 from jackfield.storage.opening import OpenStore, open_postgres, open_sqlite
 from jackfield.tenants import Tenants
+from jackfield.units import alone
 
 log = structlog.get_logger()
 
@@ -67,6 +72,8 @@ class Gateway:
     egress: Egress
     dispatcher: Dispatcher
     releaser: Releaser
+    auditor: Auditor
+    watch: Watch
     duty: Duty
     shift: Shift
     api_secrets: ApiSecrets = tenants
@@ -96,6 +103,7 @@ class Gateway:
     async def close(self) -> None:
         """Let what is in flight end, record how, and close the store."""
         await self.shift.stop()
+        await self.watch.close()
         await self.egress.close()
         self.secrets.close()
         await self.store.close()
@@ -145,10 +153,11 @@ class Gateway:
                 ),
                 operations=Operations(
                     self.store,
-                    deliveries,
+                    books,
+                    self.watch,
                     metrics=self.metrics,
+                    warnings=self.auditor.warnings,
                     token=self.settings.operations_token,
-                    clock=self.clock,
                 ),
             ),
         )
@@ -168,6 +177,7 @@ async def build(settings: Settings, *, clock: Clock = wall_clock.now) -> Gateway
         if check is None:
             made = keyring.establish(keys.check_value(), now=clock())
             check = await store.commit(made)
+        await _open_books(store)
         secrets = Secrets(keys.digest_key("api secrets", check=check))
     except BaseException:
         await store.close()
@@ -206,6 +216,7 @@ async def build(settings: Settings, *, clock: Clock = wall_clock.now) -> Gateway
         dispatcher.wake()
         releaser.wake()
 
+    auditor = Auditor(store, books, clock=clock, metrics=metrics)
     duty = _duty(settings, called=called)
     return Gateway(
         settings=settings,
@@ -217,9 +228,17 @@ async def build(settings: Settings, *, clock: Clock = wall_clock.now) -> Gateway
         egress=egress,
         dispatcher=dispatcher,
         releaser=releaser,
+        auditor=auditor,
+        watch=Watch(store, waiting, clock=clock, metrics=metrics),
         duty=duty,
-        shift=Shift(duty, dispatcher, releaser),
+        shift=Shift(duty, dispatcher, releaser, auditor),
     )
+
+
+async def _open_books(store: OpenStore) -> None:
+    # A database that is older than its books begins them with what is there.
+    if not await store.read(books.are_open()):
+        await store.commit(alone(books.open_books()))
 
 
 def _duty(settings: Settings, *, called: Callable[[], None]) -> Duty:

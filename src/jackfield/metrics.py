@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -18,10 +21,40 @@ class Waiting(StrEnum):
     BACKOFF = "backoff"
     THROTTLED = "throttled"
     BREAKER = "breaker"
+    PAUSED = "paused"
     HELD = "held"
     UNREAD = "unread"
+    UNKNOWN = "unknown"
     SPOOLED = "spooled"
 
+
+class Figure(StrEnum):
+    """What somebody looked up; it is not in `/metrics` before anybody did."""
+
+    AUDIT_DIFFERENCE = "audit_difference"
+    AUDIT_MESSAGES = "audit_messages"
+    AUDIT_TIME = "audit_timestamp_seconds"
+    ENDPOINT_STATE = "endpoint_state"
+    WAL_BYTES = "wal_bytes"
+    PG_DEAD_TUPLES = "pg_dead_tuples"
+    PG_OLDEST_XMIN_AGE = "pg_oldest_xmin_age"
+
+
+_FIGURES: Final[Mapping[Figure, tuple[str, str]]] = {
+    Figure.AUDIT_DIFFERENCE: (
+        "Messages that were accepted and are neither there nor ended; must be 0.",
+        "",
+    ),
+    Figure.AUDIT_MESSAGES: ("Each term of the last audit.", "term"),
+    Figure.AUDIT_TIME: ("When the last audit was, in seconds since 1970.", ""),
+    Figure.ENDPOINT_STATE: ("URLs that something was sent to, by their state.", "state"),
+    Figure.WAL_BYTES: ("Size of SQLite's write-ahead log.", ""),
+    Figure.PG_DEAD_TUPLES: ("Rows that PostgreSQL has yet to vacuum.", "table"),
+    Figure.PG_OLDEST_XMIN_AGE: ("Transactions since the oldest that holds up vacuum.", ""),
+}
+"""Of each figure its sentence and its label, "" where it has none."""
+
+_EVENTS: Final = ("accepted", "delivered", "discarded", "reread")
 
 _QUICK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _LASTING = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0, 3_600.0, 86_400.0)
@@ -38,17 +71,21 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry(auto_describe=True)
-        self._ingest_total = Counter(
-            "jackfield_ingest_total",
+        self._ingest_total = _counter(
+            "ingest",
             "Provider webhooks, by channel and by what became of them.",
-            ("channel", "result"),
-            registry=registry,
+            registry,
+            "channel",
+            "result",
         )
-        self._attempts_total = Counter(
-            "jackfield_attempts_total",
-            "Attempts to deliver, by the class of their outcome.",
-            ("class",),
-            registry=registry,
+        self._attempts_total = _counter(
+            "attempts", "Attempts to deliver, by the class of their outcome.", registry, "class"
+        )
+        self._messages_total = _counter(
+            "messages", "Messages and kept pieces, by what became of them.", registry, "event"
+        )
+        self._redelivered_total = _counter(
+            "redelivered", "Deliveries sent once more, by why.", registry, "reason"
         )
         self._oldest_pending_age = Gauge(
             "jackfield_oldest_pending_age_seconds",
@@ -63,6 +100,12 @@ class Metrics:
         self.deliver_seconds = _timing(
             "deliver", "From our commit to the application's 2xx.", _LASTING, registry
         )
+        self.provider_lag_seconds = _timing(
+            "provider_lag",
+            "From the oldest message of a webhook, by its provider's clock, to our reading it.",
+            _LASTING,
+            registry,
+        )
         self.commit_batch_size = Histogram(
             "jackfield_commit_batch_size",
             "Units of work in one group commit.",
@@ -72,19 +115,27 @@ class Metrics:
         self.in_flight = Gauge(
             "jackfield_in_flight", "Deliveries being attempted right now.", registry=registry
         )
-        self.duplicates_suppressed_total = Counter(
-            "jackfield_duplicates_suppressed_total",
+        self.dead_total = _counter("dead", "Deliveries that were given up.", registry)
+        self.duplicates_suppressed_total = _counter(
+            "duplicates_suppressed",
             "Events a provider sent again and nobody was told again.",
-            registry=registry,
+            registry,
         )
-        self.webhook_signature_failures_total = Counter(
-            "jackfield_webhook_signature_failures_total",
+        self.webhook_signature_failures_total = _counter(
+            "webhook_signature_failures",
             "Provider webhooks refused because their signature was missing or wrong.",
-            registry=registry,
+            registry,
         )
+        self._figures = _Figures()
+        registry.register(self._figures)
         self._ingest: dict[tuple[str, str], Counter] = {}
         self._attempts: dict[str, Counter] = {}
         self._ages = {reason: self._oldest_pending_age.labels(reason) for reason in Waiting}
+        self.retried_total = self._redelivered_total.labels("retry")
+        self._by_tally = {event: self._messages_total.labels(event) for event in _EVENTS} | {
+            "died": self.dead_total,
+            "replayed": self._redelivered_total.labels("replay"),
+        }
 
     def ingested(self, channel: str, result: str, amount: int = 1) -> None:
         """Count webhooks of `channel` (a provider) that met with `result`."""
@@ -100,14 +151,53 @@ class Metrics:
             child = self._attempts[outcome] = self._attempts_total.labels(outcome)
         child.inc()
 
+    def tallied(self, tallies: Mapping[str, int]) -> None:
+        """Count what this process stored, by the names of `balance.Tally`.
+
+        Some are no metric, and a counter of Prometheus' never falls.
+        """
+        for name, by in tallies.items():
+            child = self._by_tally.get(name)
+            if child is not None and by > 0:
+                child.inc(by)
+
     def set_oldest_pending_ages(self, seconds: Mapping[Waiting, float]) -> None:
         """Set the age of what waits longest for each reason; what is not there waits for none."""
         for reason, gauge in self._ages.items():
             gauge.set(seconds.get(reason, 0.0))
 
+    def show(self, figure: Figure, values: Mapping[str, float]) -> None:
+        """Show a figure, by the values of its label, or under "" where it has none."""
+        self._figures.shown[figure] = dict(values)
+
+    def hide(self, *figures: Figure) -> None:
+        """Show figures no longer: somebody else looks after them now."""
+        for figure in figures:
+            self._figures.shown.pop(figure, None)
+
     def render(self) -> bytes:
         """Return everything in Prometheus' text format; its type is `CONTENT_TYPE`."""
         return generate_latest(self._registry)
+
+
+class _Figures(Collector):
+    """Gauges that are only there once they have been set."""
+
+    def __init__(self) -> None:
+        self.shown: dict[Figure, Mapping[str, float]] = {}
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        for figure, values in self.shown.items():
+            sentence, label = _FIGURES[figure]
+            labels = [label] if label else []
+            family = GaugeMetricFamily(f"jackfield_{figure}", sentence, labels=labels)
+            for of, value in values.items():
+                family.add_metric([of] if label else [], value)
+            yield family
+
+
+def _counter(name: str, sentence: str, registry: CollectorRegistry, *labels: str) -> Counter:
+    return Counter(f"jackfield_{name}_total", sentence, labels, registry=registry)
 
 
 def _timing(

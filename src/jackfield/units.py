@@ -13,6 +13,10 @@ after COMMIT; `await store.read(unit)` runs one that only looks.
 
 Calling a function marked `@unit` runs nothing: it gives a `Unit`, which the store may start
 more than once (a deadlock, a neighbour that failed). So a unit changes nothing but rows.
+
+What is only to be counted is tallied: `yield tally(Tally.ACCEPTED, 3)` costs no statement. The
+store adds up what a batch tallied and stores the sums with it; a unit that fails takes its own
+along. What there is to tally, and when, is said in `balance.Tally`.
 """
 
 from __future__ import annotations
@@ -36,8 +40,23 @@ class Statement(NamedTuple):
     values: Sequence[Mapping[str, Any]]
 
 
-Steps: TypeAlias = Generator[Statement, Rows, Result]
-"""What the body of a unit is: statements out, rows in, a result at the end."""
+class Counted(NamedTuple):
+    """So many more of something, to be stored with the batch; see `tally`."""
+
+    name: str
+    by: int
+
+
+Steps: TypeAlias = Generator[Statement | Counted, Rows, Result]
+"""What the body of a unit is: statements and tallies out, rows in, a result at the end."""
+
+
+def tally(name: str, by: int = 1) -> Counted:
+    """Return what a unit yields to count `by` more under `name`; it gets no rows back.
+
+    The count is stored in the transaction that stores the unit, or not at all.
+    """
+    return Counted(name, by)
 
 
 class Unit(Generic[Result_co]):
@@ -50,7 +69,7 @@ class Unit(Generic[Result_co]):
 
     def __init__(
         self,
-        start: Callable[[], Generator[Statement, Rows, Result_co]],
+        start: Callable[[], Steps[Result_co]],
         *,
         is_alone: bool = False,
     ) -> None:
@@ -65,12 +84,12 @@ class Unit(Generic[Result_co]):
             return None
         return (start.func, start.args, *start.keywords.items())
 
-    def __iter__(self) -> Generator[Statement, Rows, Result_co]:
+    def __iter__(self) -> Steps[Result_co]:
         return self._start()
 
 
 def unit(
-    function: Callable[Arguments, Generator[Statement, Rows, Result]],
+    function: Callable[Arguments, Steps[Result]],
 ) -> Callable[Arguments, Unit[Result]]:
     """Make `function`, a generator of statements, give a `Unit` that can be started afresh."""
 
@@ -108,5 +127,17 @@ class Store(Protocol):
         """Return what `read` would; from memory, where that is known to be the same.
 
         What `work` is given must be hashable, and what it returns must not be changed.
+        """
+        ...
+
+
+class Surveyed(Protocol):
+    """Where what takes long to count is counted without holding anybody up."""
+
+    async def survey(self, work: Unit[Result]) -> Result:
+        """Run `work`, which must only look, on one snapshot of the whole database.
+
+        However long it takes, the event loop and the writer do not wait for it. Raises
+        `Unavailable` when the database cannot be read.
         """
         ...

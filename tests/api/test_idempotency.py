@@ -16,7 +16,8 @@ from databases import look
 from external_accounts import BASE, ERRORS, NUMBER, PAGE, faults
 from gateway import Answer, Client, Doors, application, opened, public_key
 from jackfield.storage.tables import accounts, applications, idempotency_keys
-from jackfield.units import Result, Store, Unit
+from jackfield.units import Result, Unit
+from standing_in import StandIn
 from world import Clock
 
 APPLICATIONS = "/v2/applications"
@@ -242,10 +243,9 @@ async def test_a_key_is_forgotten_after_a_day(doors: Doors, database_url: str) -
 
 
 @dataclass
-class Gate:
+class Gate(StandIn):
     """The real store; what is committed waits until the gate opens."""
 
-    store: Store
     is_open: asyncio.Event = field(default_factory=asyncio.Event)
     waiting: int = 0
 
@@ -253,15 +253,6 @@ class Gate:
         self.waiting += 1
         await self.is_open.wait()
         return await self.store.commit(work)
-
-    async def read(self, work: Unit[Result]) -> Result:
-        return await self.store.read(work)
-
-    async def recall(self, work: Unit[Result]) -> Result:
-        return await self.store.recall(work)
-
-    async def close(self) -> None:
-        await self.store.close()  # type: ignore[attr-defined] # the gateway's can be closed
 
     async def seen(self, number: int) -> None:
         """Return when so many wait."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from databases import change
 from gateway import Client, Doors, opened
 from jackfield.api.http import Header, endpoint
-from jackfield.api.operations import Operations
-from jackfield.metrics import Metrics
+from jackfield.api.operations import PATIENCE, Operations
+from jackfield.keeping.watch import Watch
+from jackfield.metrics import Figure, Metrics
 from jackfield.problems import Unavailable
-from jackfield.storage import deliveries
+from jackfield.storage import books, waiting
+from jackfield.storage.opening import OpenStore
 from jackfield.units import Result, Unit
 from world import Clock, World, said
 
@@ -37,12 +41,34 @@ class BrokenStore:
     async def recall(self, work: Unit[Result]) -> Result:
         return await self.read(work)
 
+    async def survey(self, work: Unit[Result]) -> Result:
+        return await self.read(work)
+
+    async def condition(self) -> Mapping[Figure, Mapping[str, float]]:
+        return {}
+
+
+def operations_of(
+    store: BrokenStore | OpenStore,
+    *,
+    clock: Clock | None = None,
+    warnings: Sequence[str] = (),
+    patience: timedelta = PATIENCE,
+) -> Operations:
+    metrics = Metrics()
+    return Operations(
+        store,
+        books,
+        Watch(store, waiting, clock=clock or Clock(), metrics=metrics),
+        metrics=metrics,
+        warnings=lambda: warnings,
+        token=TOKEN,
+        patience=patience,
+    )
+
 
 def without_store(address: str, headers: tuple[Header, ...] = ()) -> Client:
-    operations = Operations(
-        BrokenStore(), deliveries, metrics=Metrics(), token=TOKEN, clock=Clock()
-    )
-    return Client(endpoint(operations.ready), headers, address)
+    return Client(endpoint(operations_of(BrokenStore()).ready), headers, address)
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/beta/chatapp-accounts/ping"])
@@ -65,14 +91,7 @@ class SilentStore(BrokenStore):
 
 
 async def test_a_store_that_does_not_answer_is_not_ready() -> None:
-    operations = Operations(
-        SilentStore(),
-        deliveries,
-        metrics=Metrics(),
-        token=None,
-        clock=Clock(),
-        patience=timedelta(0),
-    )
+    operations = operations_of(SilentStore(), patience=timedelta(0))
 
     answer = await Client(endpoint(operations.ready), address=HERE).get("/readyz")
 
@@ -141,10 +160,47 @@ async def test_what_should_have_gone_out_long_ago_is_seen(database_url: str) -> 
         page = await world.page(application=desk)
         await world.hear(said("hello", to=page), at=clock())
         clock.advance(timedelta(seconds=90))
-        operations = Operations(
-            doors.gateway.store, deliveries, metrics=Metrics(), token=None, clock=clock
-        )
+        operations = operations_of(doors.gateway.store, clock=clock)
 
         answer = await Client(endpoint(operations.metrics), address=HERE).get("/metrics")
 
     assert b'jackfield_oldest_pending_age_seconds{reason="ready"} 90.0' in answer.body
+
+
+async def test_without_a_database_what_was_counted_is_shown_all_the_same() -> None:
+    operations = operations_of(BrokenStore(), patience=timedelta(seconds=20))
+
+    answer = await Client(endpoint(operations.metrics), address=HERE).get("/metrics")
+
+    assert answer.status == 200
+    assert b"jackfield_ingest_total" in answer.body
+
+
+@pytest.mark.parametrize(
+    ("address", "told"), [(HERE, {"warnings": ["The books differ."]}), ("192.0.2.1", {})]
+)
+async def test_books_that_differ_send_nobody_away_but_the_operator_is_warned(
+    sqlite_doors: Doors, address: str, told: dict[str, list[str]]
+) -> None:
+    operations = operations_of(sqlite_doors.gateway.store, warnings=["The books differ."])
+
+    answer = await Client(endpoint(operations.ready), address=address).get("/readyz")
+
+    assert (answer.status, answer.json) == (200, {"status": "ready", **told})
+
+
+async def test_a_running_gateway_audits_and_warns(database_url: str) -> None:
+    async with opened(database_url) as doors:
+        world = await World(doors.gateway.store).open()
+        await world.tenant()
+        await world.hear(said("hello", to=await world.page()))
+        await change(database_url, "DELETE FROM deliveries")
+        doors.gateway.start()
+        operator = doors.anybody(address=HERE)
+        async with asyncio.timeout(20):
+            while "warnings" not in (await operator.get("/readyz")).json:
+                await asyncio.sleep(0.01)
+        metrics = await operator.get("/metrics")
+
+    assert b"jackfield_audit_difference 1.0" in metrics.body
+    assert b'jackfield_audit_messages{term="accepted"} 1.0' in metrics.body

@@ -13,8 +13,9 @@ from databases import look
 from external_accounts import BASE, NUMBER, PAGE
 from gateway import Answer, Client, Doors, application, opened
 from jackfield.problems import OutcomeUnknown, Problem, Unavailable
-from jackfield.units import Result, Steps, Store, Unit, unit
+from jackfield.units import Result, Steps, Unit, unit
 from line import Line
+from standing_in import StandIn
 
 APPLICATIONS = "/v2/applications"
 ONE = BASE + "/messenger/12345678"
@@ -35,14 +36,13 @@ def undone(work: Unit[Any]) -> Steps[None]:
 
 
 @dataclass
-class Doubtful:
+class Doubtful(StandIn):
     """The real store, whose COMMIT is never answered: it commits all the same, or does not.
 
     `is_blind` says that afterwards nothing can be read either; `afterwards` is what happens
     before anybody looks.
     """
 
-    store: Store
     commits: bool = True
     is_blind: bool = False
     afterwards: Callable[[], Awaitable[object]] | None = None
@@ -64,9 +64,6 @@ class Doubtful:
 
     async def recall(self, work: Unit[Result]) -> Result:
         return await self.read(work)
-
-    async def close(self) -> None:
-        """Leave the real store open."""
 
 
 @dataclass(frozen=True)

@@ -171,9 +171,11 @@ def _operations() -> list[Operation]:
     reasons = {"type": "array", "items": {"type": "string"}}
     waiting = _says("not ready")
     waiting["properties"]["reasons"] = reasons | {"description": "To the operator only."}
+    ready = _says("ready")
+    ready["properties"]["warnings"] = reasons | {"description": "To the operator only."}
     return [
         _well("/healthz", "isAlive", "Whether it runs", _says("ok")),
-        _well("/readyz", "isReady", "Whether it can serve", _says("ready"), (503, waiting)),
+        _well("/readyz", "isReady", "Whether it can serve", ready, (503, waiting)),
         _well(ACCOUNTS_PATH + "/ping", "ping", "Whether it runs", _says("ok")),
         Operation(
             method="GET",

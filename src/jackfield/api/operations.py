@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
 from jackfield.api.http import Request, Response, json_response
-from jackfield.clock import SECOND, Clock
-from jackfield.deliveries import Deliveries
-from jackfield.metrics import CONTENT_TYPE, Metrics, Waiting
+from jackfield.balance import Books
+from jackfield.keeping.watch import Watch
+from jackfield.metrics import CONTENT_TYPE, Metrics
 from jackfield.problems import Forbidden, Unavailable
 from jackfield.units import Store
 
@@ -26,19 +27,24 @@ class Operations:
     def __init__(
         self,
         store: Store,
-        deliveries: Deliveries,
+        books: Books,
+        watch: Watch,
         *,
         metrics: Metrics,
+        warnings: Callable[[], Sequence[str]],
         token: str | None,
-        clock: Clock,
         patience: timedelta = PATIENCE,
     ) -> None:
-        """Take `token`, which opens to others what is otherwise for this machine only."""
+        """Take `token`, which opens to others what is otherwise for this machine only.
+
+        `warnings` are what its operator must know, and what nobody need be sent away for.
+        """
         self._store = store
-        self._deliveries = deliveries
+        self._books = books
+        self._watch = watch
         self._metrics = metrics
+        self._warnings = warnings
         self._token = token
-        self._clock = clock
         self._patience = patience
 
     async def alive(self, request: Request) -> Response:  # noqa: ARG002 - every handler takes one
@@ -46,35 +52,37 @@ class Operations:
         return json_response({"status": "ok"})
 
     async def ready(self, request: Request) -> Response:
-        """Say whether requests can be served; why not, only to the operator."""
+        """Say whether requests can be served; why not, and what else is wrong, to the operator.
+
+        Books that differ are a warning: whoever stopped accepting for that would lose more.
+        """
+        is_operator = self._is_operator(request)
         reason = await self._unreadiness()
-        if reason is None:
-            return json_response({"status": "ready"})
-        told = {"reasons": [reason]} if self._is_operator(request) else {}
-        return json_response({"status": "not ready", **told}, status=503)
+        if reason is not None:
+            told = {"reasons": [reason]} if is_operator else {}
+            return json_response({"status": "not ready", **told}, status=503)
+        warnings = list(self._warnings()) if is_operator else []
+        return json_response({"status": "ready"} | ({"warnings": warnings} if warnings else {}))
 
     async def metrics(self, request: Request) -> Response:
         """Return everything that was counted, in Prometheus' text format; to the operator."""
         if not self._is_operator(request):
             raise Forbidden("Ask from this machine, or with the operations token as Bearer token.")
-        await self._unreadiness()
+        await self._watch.look(patience=self._patience)
         return Response(
             body=self._metrics.render(),
             headers=((b"content-type", CONTENT_TYPE.encode()),),
         )
 
     async def _unreadiness(self) -> str | None:
-        """Return why the store cannot be used, or None after noting how long work has waited."""
+        """Return why the store cannot be used, or None when it answers: any point read will do."""
         try:
             async with asyncio.timeout(self._patience.total_seconds()):
-                lanes = await self._store.read(self._deliveries.lanes())
+                await self._store.read(self._books.are_open())
         except Unavailable as error:
             return error.detail
         except TimeoutError:
             return "The store did not answer in time."
-        now = self._clock()
-        overdue = max(0, now - min(lanes.values(), default=now))
-        self._metrics.set_oldest_pending_ages({Waiting.READY: overdue / SECOND})
         return None
 
     def _is_operator(self, request: Request) -> bool:

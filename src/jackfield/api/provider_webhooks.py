@@ -12,7 +12,7 @@ import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from jackfield.api.http import Request, Response, request_id, send_response
-from jackfield.clock import Clock
+from jackfield.clock import SECOND, Clock
 from jackfield.crashpoints import Crashpoint, reach
 from jackfield.inbound import Accepted, Arrivals, accept
 from jackfield.messages import Reading, Unread
@@ -134,6 +134,10 @@ class ProviderWebhooks:
         for result, amount in results.items():
             if amount:
                 self._metrics.ingested(channel, result, amount)
+        if reading.events:
+            sent_at = min(event.message.sent_at for event in reading.events)
+            lag = (self._clock() - sent_at) / SECOND
+            self._metrics.provider_lag_seconds.observe(max(lag, 0))
         if accepted.repeated:
             self._metrics.duplicates_suppressed_total.inc(accepted.repeated)
 

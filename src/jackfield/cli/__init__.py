@@ -9,6 +9,7 @@ import typer
 
 from jackfield.cli import (
     accounts,
+    auditing,
     keys,
     provider_apps,
     running,
@@ -35,6 +36,7 @@ app.add_typer(accounts.accounts, name="accounts")
 app.add_typer(accounts.applications, name="applications")
 app.add_typer(keys.app, name="keys")
 app.command("token")(tokens.token)
+app.command("audit")(auditing.audit)
 app.add_typer(sandbox.app, name="sandbox")
 
 

@@ -16,6 +16,7 @@ from jackfield.clock import Moment
 from jackfield.console import (
     accounts,
     applications,
+    books,
     keys,
     listing,
     provider_app_secrets,
@@ -30,6 +31,7 @@ from jackfield.console.account_orders import (
     UnlinkAccount,
 )
 from jackfield.console.application_orders import CreateApplication, DeleteApplication
+from jackfield.console.book_orders import Audit
 from jackfield.console.checks import (
     check_key,
     check_text,
@@ -168,6 +170,7 @@ COMMANDS: Mapping[str, Command[Any, Any]] = {
     "keys.rotate.begin": Command(BeginRotation, keys.begin_rotation),
     "keys.rotate.reseal": Command(Reseal, keys.reseal),
     "keys.rotate.finish": Command(FinishRotation, keys.finish_rotation),
+    "audit": Command(Audit, books.audit),
 }
 
 

@@ -73,6 +73,8 @@ class Sender:
         attempt = _attempt(
             answer, item=item, url=outgoing.url, started_at=started_at, ended_at=ended_at
         )
+        if item.tries:
+            self._metrics.retried_total.inc()
         if attempt.outcome is Outcome.DELIVERED:
             waited = (ended_at - outgoing.accepted_at) / SECOND
             self._metrics.deliver_seconds.observe(max(waited, 0))

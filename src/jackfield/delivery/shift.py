@@ -1,12 +1,9 @@
-"""Delivers while this process is the one that should, and stands by while it is not."""
+"""Works while this process is the one that should, and stands by while it is not."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Protocol
-
-from jackfield.delivery.dispatcher import Dispatcher
-from jackfield.delivery.release import Releaser
 
 
 class Duty(Protocol):
@@ -29,17 +26,28 @@ class Duty(Protocol):
         ...
 
 
-class Shift:
-    """Runs the dispatcher and the releaser while on duty."""
+class Work(Protocol):
+    """What one process of an installation does at a time."""
 
-    def __init__(self, duty: Duty, dispatcher: Dispatcher, releaser: Releaser) -> None:
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    async def stop(self) -> None:
+        """End, once what was begun has ended; there is nothing to end before the first start."""
+        ...
+
+
+class Shift:
+    """Does all its work while on duty; what was begun last ends first."""
+
+    def __init__(self, duty: Duty, *work: Work) -> None:
         self._duty = duty
-        self._dispatcher = dispatcher
-        self._releaser = releaser
+        self._work = work
         self._running: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Stand by, and deliver as soon as it is this process's turn."""
+        """Stand by, and begin as soon as it is this process's turn."""
         self._running = asyncio.create_task(self._run(), name="shift")
 
     async def stop(self) -> None:
@@ -53,11 +61,11 @@ class Shift:
     async def _run(self) -> None:
         while True:
             await self._duty.taken()
-            self._dispatcher.start()
-            self._releaser.start()
+            for one in self._work:
+                one.start()
             await self._duty.lost()
             await self._end()
 
     async def _end(self) -> None:
-        await self._releaser.stop()
-        await self._dispatcher.stop()
+        for one in reversed(self._work):
+            await one.stop()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Table, and_, bindparam, case, or_, select, update
 
 from jackfield.accounts import Standing
+from jackfield.balance import Tally
 from jackfield.clock import Moment
 from jackfield.deliveries import Binding, Receiver, conversation, lane, shard
 from jackfield.inbound import Arrival
@@ -25,7 +26,7 @@ from jackfield.storage.tables import (
     provider_message_ids,
     tenants,
 )
-from jackfield.units import Row, Steps, unit
+from jackfield.units import Row, Steps, tally, unit
 
 __all__ = ["add", "adopt", "claim", "introduce", "keep", "people", "receivers", "repeat"]
 
@@ -237,6 +238,7 @@ def add(arrivals: Sequence[Arrival], *, now: Moment) -> Steps[None]:
     bound = [_pending(arrival, now) for arrival in arrivals if arrival.body is not None]
     if bound:
         yield PENDING.many(bound)
+    yield tally(Tally.ACCEPTED, len(arrivals))
 
 
 def _message(arrival: Arrival, now: Moment) -> dict[str, object]:

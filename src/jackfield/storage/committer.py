@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jackfield.metrics import Metrics
 from jackfield.problems import Unavailable
-from jackfield.units import Result, Unit
+from jackfield.units import Counted, Result, Unit
 
 LARGEST_BATCH = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A unit whose transaction is committed."""
+    """A unit whose transaction is committed, and what it tallied."""
 
     result: Any
+    tallies: Sequence[Counted] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,19 @@ class Failed:
 
 
 Ended = Done | Failed
+
+
+def tallies_of(ended: Iterable[Ended]) -> Mapping[str, int]:
+    """Return what the units that are done tallied, all together, in the order of the names.
+
+    Whoever stores sums in this order waits for nobody who waits for him.
+    """
+    sums: dict[str, int] = {}
+    for end in ended:
+        if isinstance(end, Done):
+            for name, by in end.tallies:
+                sums[name] = sums.get(name, 0) + by
+    return {name: sums[name] for name in sorted(sums)}
 
 
 def outcome(ended: Ended) -> Any:  # noqa: ANN401 -- whatever the unit returned
@@ -85,6 +99,7 @@ class Committer:
                 self._metrics.commit_batch_size.observe(len(batch))
                 for (_, future), end in zip(batch, ended, strict=True):
                     _answer(future, end)
+                self._metrics.tallied(tallies_of(ended))
         finally:
             self._writing = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, delete, exists, func, or_, select, update
 
+from jackfield.balance import Tally
 from jackfield.clock import Moment
 from jackfield.crashpoints import Crashpoint, reach
 from jackfield.deliveries import Attempt, Outgoing, Pending, conversation_aside
@@ -13,7 +14,7 @@ from jackfield.storage.giving_up import expire
 from jackfield.storage.lanes import URL, due, hurry, lanes, target
 from jackfield.storage.tables import applications, attempts, deliveries, pending, tenants
 from jackfield.storage.unbinding import take_back
-from jackfield.units import Statement, Steps, unit
+from jackfield.units import Statement, Steps, tally, unit
 
 __all__ = [
     "due",
@@ -157,8 +158,10 @@ def succeed(item: Pending, attempt: Attempt, *, now: Moment) -> Steps[bool]:
     has_next = yield from _finish(item, attempt, state="delivered", now=now)
     if has_next is None:
         rows = yield _ACCEPTED_BEFORE_IT_WENT(delivery_id=item.subject, now=now)
-        if rows:
-            yield _attempted(item, attempt)
+        if not rows:
+            return False
+        yield _attempted(item, attempt)
+    yield tally(Tally.DELIVERED)
     return bool(has_next)
 
 
@@ -197,7 +200,10 @@ def set_aside(item: Pending, attempt: Attempt, *, due_at: Moment, now: Moment) -
 @unit
 def give_up(item: Pending, attempt: Attempt, *, now: Moment) -> Steps[bool]:
     """See `Deliveries.give_up`."""
-    return bool((yield from _finish(item, attempt, state="dead", now=now)))
+    has_next = yield from _finish(item, attempt, state="dead", now=now)
+    if has_next is not None:
+        yield tally(Tally.DIED)
+    return bool(has_next)
 
 
 @unit

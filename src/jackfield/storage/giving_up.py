@@ -13,11 +13,12 @@ from sqlalchemy import (
     update,
 )
 
+from jackfield.balance import Tally
 from jackfield.clock import Moment
 from jackfield.storage.dialects import Prepared
 from jackfield.storage.lanes import QUEUES
 from jackfield.storage.tables import contacts, deliveries, pending
-from jackfield.units import Row, Steps, unit
+from jackfield.units import Row, Steps, tally, unit
 
 _other = pending.alias("other")
 
@@ -34,12 +35,14 @@ _DEAD = Prepared(
 )
 
 # The state stands in the text, so that the index of what is held is found.
+_is_held = (
+    deliveries.c.account_id == bindparam("of_account_id"),
+    deliveries.c.state == literal_column("'held'"),
+)
+_HELD = Prepared(select(func.count()).where(*_is_held))
 _HELD_IS_DEAD = Prepared(
     update(deliveries)
-    .where(
-        deliveries.c.account_id == bindparam("of_account_id"),
-        deliveries.c.state == literal_column("'held'"),
-    )
+    .where(*_is_held)
     .values(state="dead", held_because=None, finished_at=bindparam("now")),
 )
 
@@ -85,7 +88,8 @@ def expire(lane: int, *, begun_before: Moment, now: Moment, limit: int) -> Steps
     for prepared in _OVERDUE:
         overdue += yield prepared(lane=lane, begun_before=begun_before, limit=limit)
     if overdue:
-        yield _TAKE_AWAY.many([{"this": number} for number, _, _ in overdue])
+        taken = yield _TAKE_AWAY.many([{"this": number} for number, _, _ in overdue])
+        yield tally(Tally.DIED, len(taken))
         yield _DEAD.many([{"delivery_id": subject, "now": now} for _, subject, _ in overdue])
         ended = sorted({conversation for _, _, conversation in overdue})
         yield _CALL_NEXT.many([{"of_conversation": one, "now": now} for one in ended])
@@ -104,5 +108,7 @@ def give_up(account_id: int, *, now: Moment) -> Steps[None]:
         # Another account's conversation may have the same number, and wait behind these.
         ended = sorted({conversation for _, conversation in rows})
         yield _CALL_NEXT.many([{"of_conversation": one, "now": now} for one in ended])
+    ((held,),) = yield _HELD(of_account_id=account_id)
     yield _HELD_IS_DEAD(of_account_id=account_id, now=now)
+    yield tally(Tally.DIED, len(rows) + held)
     yield _FORGET_PEOPLE(account_id=account_id)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Integer, bindparam, exists, or_, select, text, update
 
 from jackfield.accounts import Standing
+from jackfield.balance import Tally
 from jackfield.clock import Moment
 from jackfield.deliveries import Binding, Receiver, conversation, lane, shard
 from jackfield.delivery.release import HeldMessage, Release
@@ -14,7 +15,7 @@ from jackfield.storage.arrivals import PENDING, RECEIVER_COLUMNS
 from jackfield.storage.arrivals import receiver as to_receiver
 from jackfield.storage.dialects import Prepared
 from jackfield.storage.tables import accounts, applications, deliveries, messages, tenants
-from jackfield.units import Steps, unit
+from jackfield.units import Steps, tally, unit
 
 _RELEASING = Prepared(select(accounts.c.id).where(accounts.c.releasing == 1))
 
@@ -167,6 +168,8 @@ def find_stranded() -> Steps[int]:
 def expire(*, accepted_before: Moment, now: Moment, limit: int) -> Steps[int]:
     """See `HeldMessages.expire`."""
     rows = yield _EXPIRE(accepted_before=accepted_before, now=now, limit=limit)
+    if rows:
+        yield tally(Tally.DIED, len(rows))
     return len(rows)
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import bindparam
 
+from jackfield.balance import Tally
 from jackfield.clock import Moment
 from jackfield.inbound import KeptBody, digest
 from jackfield.storage.dialects import Prepared, insert
 from jackfield.storage.tables import inbound_bodies
-from jackfield.units import Steps, unit
+from jackfield.units import Steps, tally, unit
 
 _KEEP = Prepared(
     insert(inbound_bodies)
@@ -24,14 +25,15 @@ _KEEP = Prepared(
         digest=bindparam("digest"),
         received_at=bindparam("received_at"),
     )
-    .on_conflict_do_nothing(),
+    .on_conflict_do_nothing()
+    .returning(inbound_bodies.c.id),
 )
 
 
 @unit
 def keep(bodies: Sequence[KeptBody], *, provider_app_id: int, now: Moment) -> Steps[None]:
     """See `Arrivals.keep`."""
-    yield _KEEP.many(
+    rows = yield _KEEP.many(
         [
             {
                 "kind": kept.kind,
@@ -46,3 +48,5 @@ def keep(bodies: Sequence[KeptBody], *, provider_app_id: int, now: Moment) -> St
             for kept in bodies
         ],
     )
+    if rows:
+        yield tally(Tally.ACCEPTED, len(rows))

@@ -14,7 +14,8 @@ import structlog
 
 from jackfield.crashpoints import Crashpoint, reach
 from jackfield.problems import OutcomeUnknown
-from jackfield.storage.committer import Ended, Failed
+from jackfield.storage import totals
+from jackfield.storage.committer import Ended, Failed, tallies_of
 from jackfield.storage.dialects import ORDINAL, Prepared
 from jackfield.storage.running import Running
 from jackfield.units import Row, Rows, Unit
@@ -51,8 +52,12 @@ class SpoiledError(Exception):
     """A unit failed in a way that ended the transaction for its neighbours too."""
 
 
-async def run_batch(connection: Connection, units: Sequence[Unit[Any]]) -> list[Ended]:
+async def run_batch(
+    connection: Connection, units: Sequence[Unit[Any]], *, slot: str
+) -> list[Ended]:
     """Run `units` in one transaction and commit it; one `Ended` for each, in order.
+
+    What they tallied is stored last, under `slot`, so that its rows are locked for a moment only.
 
     At first without savepoints: a unit that fails before it wrote anything harms nobody. If one
     fails after that, everything is rolled back and run again, each unit inside a savepoint.
@@ -65,6 +70,7 @@ async def run_batch(connection: Connection, units: Sequence[Unit[Any]]) -> list[
         except SpoiledError:
             await _tell(connection, "ROLLBACK")
             ended = await _in_savepoints(connection, units)
+        await _tally(connection, ended, slot=slot)
     except CROWDED:
         await _tell(connection, "ROLLBACK")
         raise
@@ -82,6 +88,14 @@ async def read(connection: Connection, work: Unit[Any]) -> Ended:
             return Failed(spoiled.__cause__ or spoiled)
         one.advance(rows)
     return one.ended
+
+
+async def read_snapshot(connection: Connection, work: Unit[Any]) -> Ended:
+    """Run `work`, which only looks, all of it on one snapshot; raises as `read` does."""
+    await _tell(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    ended = await read(connection, work)
+    await _tell(connection, "ROLLBACK")
+    return ended
 
 
 async def _in_lockstep(connection: Connection, units: Sequence[Unit[Any]]) -> list[Ended]:
@@ -108,6 +122,13 @@ async def _in_savepoints(connection: Connection, units: Sequence[Unit[Any]]) -> 
         await _tell(connection, "RELEASE unit")
         ended.append(end)
     return ended
+
+
+async def _tally(connection: Connection, ended: Sequence[Ended], *, slot: str) -> None:
+    tallies = tallies_of(ended)
+    if tallies:
+        prepared, values = totals.tallied(tallies, slot=slot)
+        await _ask(connection, prepared, [values])
 
 
 async def _commit(connection: Connection, ended: list[Ended]) -> list[Ended]:

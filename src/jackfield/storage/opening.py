@@ -10,6 +10,7 @@ from typing import IO, Protocol
 
 import asyncpg
 
+from jackfield.keeping.watch import Engine
 from jackfield.metrics import Metrics
 from jackfield.problems import Unavailable
 from jackfield.storage.postgres import PostgresStore
@@ -18,8 +19,8 @@ from jackfield.storage.sqlite import SqliteStore
 from jackfield.units import Store
 
 
-class OpenStore(Store, Protocol):
-    """A store that must be closed."""
+class OpenStore(Store, Engine, Protocol):
+    """A store that can be surveyed, and must be closed."""
 
     async def close(self) -> None:
         """Finish what was taken, and close."""

@@ -1,11 +1,12 @@
-"""PostgreSQL's hands: one held connection that writes, a few that read."""
+"""PostgreSQL's hands: one held connection that writes, a few that read, one that surveys."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from random import randrange
 from typing import Any
 
 import asyncpg
@@ -13,13 +14,22 @@ import structlog
 
 from jackfield.metrics import Metrics
 from jackfield.problems import Unavailable
-from jackfield.storage import lockstep
+from jackfield.storage import condition, lockstep
 from jackfield.storage.committer import Committer, Ended, Failed, outcome
+from jackfield.storage.condition import Condition
 from jackfield.storage.lockstep import CROWDED, Connection, LostError
 from jackfield.storage.undecided import Undecided
 from jackfield.units import Result, Unit
 
 log = structlog.get_logger()
+
+SLOTS = 64
+"""Rows among which processes spread what they tally, so that they do not queue for one."""
+
+_SURVEY_TIMEOUT = 300.0
+"""Seconds: nobody waits for a survey but whoever asked for it."""
+
+_LOST = (LostError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 _TRIES = 3
 """How often a batch is run that lost its connection, or a lone unit that lost a deadlock."""
@@ -47,6 +57,9 @@ class PostgresStore:
         self._idle: asyncio.LifoQueue[Connection | None] = asyncio.LifoQueue()
         for _ in range(readers):
             self._idle.put_nowait(None)
+        self._slot = str(randrange(SLOTS))  # noqa: S311 -- spreads processes, keeps no secret
+        self._surveyor: Connection | None = None
+        self._surveying = asyncio.Lock()
         self._committer = Committer(self._run_batch, metrics=metrics)
 
     async def commit(self, work: Unit[Result]) -> Result:
@@ -73,11 +86,38 @@ class PostgresStore:
         """Read: other processes write too, and a revoked secret must open nothing from then on."""
         return await self.read(work)
 
+    async def survey(self, work: Unit[Result]) -> Result:
+        """Run `work`, which only looks, on one snapshot; see `Surveyed.survey`."""
+        async with self._for_survey() as connection:
+            ended = await lockstep.read_snapshot(connection, work)
+        return outcome(ended)  # type: ignore[no-any-return] # as above
+
+    async def condition(self) -> Condition:
+        """Return what vacuum has to do; see `Engine.condition`."""
+        async with self._for_survey() as connection:
+            return await condition.of_postgres(connection)
+
+    @asynccontextmanager
+    async def _for_survey(self) -> AsyncIterator[Connection]:
+        async with self._surveying:
+            if self._surveyor is None or self._surveyor.is_closed():
+                self._surveyor = await self._connect(command_timeout=_SURVEY_TIMEOUT)
+            try:
+                yield self._surveyor
+            except BaseException as error:
+                # Whatever it was, or whoever stopped waiting: its snapshot must not stay open.
+                _let_go(self._surveyor)
+                self._surveyor = None
+                if isinstance(error, _LOST):
+                    raise _unavailable("The database could not be surveyed.", error) from error
+                raise
+
     async def close(self) -> None:
         """Finish what was taken and close every connection that is not in use."""
         await self._committer.close()
-        if self._writer is not None:
-            await _close(self._writer)
+        for connection in (self._writer, self._surveyor):
+            if connection is not None:
+                await _close(connection)
         while not self._idle.empty():
             reader = self._idle.get_nowait()
             if reader is not None:
@@ -124,17 +164,17 @@ class PostgresStore:
         if self._undecided:
             await self._undecided.decide(connection)
         process = connection.get_server_pid()
-        ended = await lockstep.run_batch(connection, units)
+        ended = await lockstep.run_batch(connection, units, slot=self._slot)
         if connection.is_closed():
             self._undecided.add(process)
         return ended
 
-    async def _connect(self) -> Connection:
+    async def _connect(self, *, command_timeout: float = 30) -> Connection:
         try:
             return await asyncpg.connect(
                 self._dsn,
                 timeout=10,
-                command_timeout=30,
+                command_timeout=command_timeout,
                 statement_cache_size=512,
                 server_settings=self._settings,
             )

@@ -1,4 +1,6 @@
-"""SQLite's hands: one connection that writes on a thread of its own, one that reads in the loop.
+"""SQLite's hands: one connection that writes on a thread, one that reads in the loop.
+
+A third surveys the whole database on a thread of its own, however long that takes.
 
 The database runs in WAL mode with `synchronous=FULL`: what was committed survives a power cut.
 """
@@ -18,11 +20,13 @@ import structlog
 from jackfield.crashpoints import Crashpoint, reach
 from jackfield.metrics import Metrics
 from jackfield.problems import OutcomeUnknown, Unavailable
-from jackfield.storage.committer import Committer, Ended, Failed
+from jackfield.storage import condition, totals
+from jackfield.storage.committer import Committer, Ended, Failed, tallies_of
+from jackfield.storage.condition import Condition
 from jackfield.storage.dialects import Prepared
 from jackfield.storage.memory import Memory
 from jackfield.storage.running import Running
-from jackfield.units import Result, Row, Rows, Unit
+from jackfield.units import Counted, Result, Row, Rows, Unit
 
 log = structlog.get_logger()
 
@@ -37,6 +41,13 @@ _OF_ONE_STATEMENT = {
 """Codes of errors that leave the transaction around the statement as it was."""
 
 
+_CACHE = 32_768
+"""KiB of pages that a connection keeps in memory."""
+
+_SURVEY_CACHE = 2_048
+"""The same for who reads everything once: it would throw out what is needed again."""
+
+
 class SpoiledError(Exception):
     """A unit failed when it may have written: its neighbours must be run again without it."""
 
@@ -45,10 +56,13 @@ class SqliteStore:
     """A store on one SQLite file, owned by this process."""
 
     def __init__(self, path: Path, *, metrics: Metrics) -> None:
+        self._path = path
         self._reader = _connect(path, query_only=True)
         self._writer = _connect(path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._memory = Memory()
+        self._surveyor = _connect(path, query_only=True, cache=_SURVEY_CACHE)
+        self._surveying = ThreadPoolExecutor(1, thread_name_prefix="surveyor")
         self._committer = Committer(self._run_batch, metrics=metrics)
 
     async def commit(self, work: Unit[Result]) -> Result:
@@ -57,7 +71,7 @@ class SqliteStore:
 
     async def read(self, work: Unit[Result]) -> Result:
         """Run `work`, which only looks, at once: a point read costs less than a thread's turn."""
-        return self._look(work, [])
+        return _look(self._reader, work)
 
     async def recall(self, work: Unit[Result]) -> Result:
         """Return what `read` would. Nobody else writes, so it is known when that is the same."""
@@ -66,34 +80,36 @@ class SqliteStore:
         if remembered is not None:
             return remembered.result  # type: ignore[no-any-return] # a unit's value is untyped here
         asked: list[Prepared] = []
-        result = self._look(work, asked)
+        result = _look(self._reader, work, asked=asked)
         if question is not None:
             self._memory.keep(question, result, read=asked)
         return result
 
-    def _look(self, work: Unit[Result], asked: list[Prepared]) -> Result:
-        """Run `work` and note each statement in `asked`."""
-        steps = iter(work)
-        rows: Rows | None = None
-        while True:
-            try:
-                prepared, values = steps.send(rows)  # type: ignore[arg-type] # None starts it
-            except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return] # as above
-            asked.append(prepared)  # type: ignore[arg-type] # units yield no other
-            try:
-                rows = _execute(self._reader, prepared, values)  # type: ignore[arg-type] # the same
-            except sqlite3.Error as error:
-                if _is_of_one_statement(error):
-                    raise
-                raise _unavailable("The database could not be read.", error) from error
+    async def survey(self, work: Unit[Result]) -> Result:
+        """Run `work`, which only looks, on one snapshot; see `Surveyed.survey`."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._surveying, self._survey, work)
+
+    async def condition(self) -> Condition:
+        """Return how the file is; see `Engine.condition`."""
+        return condition.of_sqlite(self._path)
 
     async def close(self) -> None:
         """Finish what was taken, fold the WAL into the database, and close."""
         await self._committer.close()
         self._thread.shutdown()
+        self._surveyor.interrupt()
+        self._surveying.shutdown()
+        self._surveyor.close()
         self._reader.close()
         self._writer.close()
+
+    def _survey(self, work: Unit[Result]) -> Result:
+        self._surveyor.execute("BEGIN")
+        try:
+            return _look(self._surveyor, work)
+        finally:
+            self._surveyor.rollback()
 
     async def _run_batch(self, units: Sequence[Unit[Any]]) -> list[Ended]:
         loop = asyncio.get_running_loop()
@@ -105,6 +121,31 @@ class SqliteStore:
         finally:
             # Also of a batch that failed: it may have been stored all the same.
             self._memory.wrote(frozenset().union(*(prepared.tables for prepared in touched)))
+
+
+def _look(
+    connection: sqlite3.Connection, work: Unit[Result], *, asked: list[Prepared] | None = None
+) -> Result:
+    """Run `work`, which only looks, and note each statement in `asked`."""
+    steps = iter(work)
+    rows: Rows | None = None
+    while True:
+        try:
+            step = steps.send(rows)  # type: ignore[arg-type] # None starts it
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return] # a unit's value is untyped here
+        if isinstance(step, Counted):  # who only looks has done nothing to count
+            rows = ()
+            continue
+        prepared: Prepared = step.prepared  # type: ignore[assignment] # units yield no other
+        if asked is not None:
+            asked.append(prepared)
+        try:
+            rows = _execute(connection, prepared, step.values)
+        except sqlite3.Error as error:
+            if _is_of_one_statement(error):
+                raise
+            raise _unavailable("The database could not be read.", error) from error
 
 
 def run_batch(
@@ -124,6 +165,7 @@ def run_batch(
         except SpoiledError:
             connection.rollback()
             ended = _attempt(connection, units, partial(_run_in_savepoint, touched=touched))
+        _tally(connection, ended)
     except sqlite3.Error as error:
         connection.rollback()
         problem = _unavailable("The database could not be written; nothing was stored.", error)
@@ -155,6 +197,13 @@ def _attempt(
     ended = [run(connection, work) for work in units]
     reach(Crashpoint.INSIDE_TRANSACTION)
     return ended
+
+
+def _tally(connection: sqlite3.Connection, ended: Sequence[Ended]) -> None:
+    # These rows are nobody's to remember: whoever reads them surveys.
+    tallies = tallies_of(ended)
+    if tallies:
+        _execute(connection, *totals.tallied(tallies, slot=""))
 
 
 def _run(connection: sqlite3.Connection, work: Unit[Any], *, touched: set[Prepared]) -> Ended:
@@ -215,7 +264,7 @@ def _unavailable(sentence: str, error: sqlite3.Error) -> Unavailable:
     return problem
 
 
-def _connect(path: Path, *, query_only: bool = False) -> sqlite3.Connection:
+def _connect(path: Path, *, query_only: bool = False, cache: int = _CACHE) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path,
         isolation_level=None,
@@ -227,7 +276,7 @@ def _connect(path: Path, *, query_only: bool = False) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
-    connection.execute("PRAGMA cache_size = -32768")
+    connection.execute(f"PRAGMA cache_size = -{cache}")
     if query_only:
         connection.execute("PRAGMA query_only = ON")
     _verify(connection)

@@ -1,6 +1,9 @@
-"""Kept counts, so that a listing can say how many there are without counting them."""
+"""Kept counts: how many of a thing there are, and how many there ever were."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import bindparam, select
 
@@ -26,6 +29,16 @@ _TOTAL = Prepared(
         totals.c.scope == bindparam("scope"),
     ),
 )
+
+
+def tallied(
+    tallies: Mapping[str, int], *, slot: str
+) -> tuple[Prepared, Sequence[Mapping[str, Any]]]:
+    """Return what stores the tallies of a batch, in their order, under this process's slot.
+
+    Rows are locked in that order, so two processes that tally the same never wait in a ring.
+    """
+    return _COUNT, [{"name": name, "scope": slot, "by": by} for name, by in tallies.items()]
 
 
 @unit
