@@ -19,7 +19,8 @@ from jackfield.storage.opening import OpenStore
 from jackfield.units import alone
 from world import World
 
-ALL_TWICE = [*ACTS, *reversed(list(ACTS)), "hear two", "deliver", "hear two", "give up"]
+OVERDUE = ["hear two", "let time pass", "outlive"]
+ALL_TWICE = [*ACTS, *reversed(list(ACTS)), "hear two", "deliver", *OVERDUE, "hear two", "give up"]
 
 
 @pytest.fixture
