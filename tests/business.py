@@ -16,9 +16,11 @@ from jackfield.clock import after
 from jackfield.deliveries import Attempt, Outcome, Pending
 from jackfield.delivery.release import release_slice
 from jackfield.inbound import accept
+from jackfield.keeping.retention import Retention, Spans
 from jackfield.messages import Reading, Unread
 from jackfield.storage import accounts, applications, arrivals, books, deliveries, held
 from jackfield.storage.opening import OpenStore
+from jackfield.storage.shelves import SHELVES
 from jackfield.units import alone
 from world import Clock, World, said
 
@@ -141,6 +143,17 @@ class Business:
         before = after(now, timedelta(days=-7))
         await self.store.commit(held.expire(accepted_before=before, now=now, limit=3))
 
+    async def let_go(self) -> None:
+        """Let go what is older than a few days."""
+        spans = Spans(
+            messages=timedelta(days=6), dead=timedelta(days=5), attempts=timedelta(days=2)
+        )
+        retention = Retention(
+            self.store, SHELVES, spans=spans, clock=self.clock, pause=timedelta()
+        )
+        for shelf in SHELVES:
+            await retention.walk(shelf)
+
     async def delete_both(self) -> None:
         """Delete both Pages, and make two others."""
         for page in (self.heard, self.unheard):
@@ -170,5 +183,6 @@ ACTS: Mapping[str, Act] = {
     "deliver late": Business.deliver_late,
     "link the unheard": Business.link_the_unheard,
     "let time pass": Business.let_time_pass,
+    "let go": Business.let_go,
     "delete both": Business.delete_both,
 }

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jackfield.clock import FOREVER
 from jackfield.settings import (
     SETTINGS,
     LogFormat,
@@ -52,6 +53,9 @@ def test_an_empty_environment_gives_the_published_defaults() -> None:
         ownership=Ownership.PROVE,
         mask_access_tokens=False,
         hold_retention=timedelta(days=7),
+        message_retention=timedelta(days=30),
+        dead_retention=timedelta(days=30),
+        attempt_retention=timedelta(days=7),
         egress_allow=(),
         in_flight=256,
         url_concurrency=64,
@@ -87,6 +91,9 @@ def test_every_setting_can_be_set() -> None:
         ownership="trust",
         mask_access_tokens="yes",
         hold_retention="36h",
+        message_retention="90d",
+        dead_retention="off",
+        attempt_retention="12h",
         egress_allow="10.1.0.0/16, fd00::/8, 192.0.2.7",
         in_flight="1",
         url_concurrency="2",
@@ -113,6 +120,9 @@ def test_every_setting_can_be_set() -> None:
         ownership=Ownership.TRUST,
         mask_access_tokens=True,
         hold_retention=timedelta(hours=36),
+        message_retention=timedelta(days=90),
+        dead_retention=FOREVER,
+        attempt_retention=timedelta(hours=12),
         egress_allow=(ip_network("10.1.0.0/16"), ip_network("fd00::/8"), ip_network("192.0.2.7")),
         in_flight=1,
         url_concurrency=2,

@@ -31,6 +31,7 @@ from jackfield.delivery.shift import Duty, Shift
 from jackfield.delivery.supply import Supply
 from jackfield.egress import Egress
 from jackfield.keeping.auditor import Auditor
+from jackfield.keeping.retention import Retention, Spans
 from jackfield.keeping.watch import Watch
 from jackfield.metrics import Metrics
 from jackfield.provider_apps import ProviderApps
@@ -48,6 +49,7 @@ from jackfield.storage import (
     idempotency,
     keyring,
     provider_apps,
+    shelves,
     tenants,
     waiting,
 )
@@ -216,6 +218,7 @@ async def build(settings: Settings, *, clock: Clock = wall_clock.now) -> Gateway
         dispatcher.wake()
         releaser.wake()
 
+    retention = Retention(store, shelves.SHELVES, spans=_spans(settings), clock=clock)
     auditor = Auditor(store, books, clock=clock, metrics=metrics)
     duty = _duty(settings, called=called)
     return Gateway(
@@ -231,7 +234,7 @@ async def build(settings: Settings, *, clock: Clock = wall_clock.now) -> Gateway
         auditor=auditor,
         watch=Watch(store, waiting, clock=clock, metrics=metrics),
         duty=duty,
-        shift=Shift(duty, dispatcher, releaser, auditor),
+        shift=Shift(duty, dispatcher, releaser, auditor, retention),
     )
 
 
@@ -245,6 +248,14 @@ def _duty(settings: Settings, *, called: Callable[[], None]) -> Duty:
     if settings.sqlite_file is not None:
         return SoleDuty()
     return PostgresDuty(settings.database_url, called=called)
+
+
+def _spans(settings: Settings) -> Spans:
+    return Spans(
+        messages=settings.message_retention,
+        dead=settings.dead_retention,
+        attempts=settings.attempt_retention,
+    )
 
 
 def standing_of_new_accounts(settings: Settings) -> Standing:

@@ -15,6 +15,9 @@ Clock = Callable[[], Moment]
 
 SECOND = 1_000
 
+FOREVER = timedelta(days=365_000)
+"""Longer than anything lasts, and short enough to be reckoned with."""
+
 
 def now() -> Moment:
     """Return the wall clock's time."""

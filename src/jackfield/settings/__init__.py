@@ -45,6 +45,9 @@ class Settings:
     ownership: Ownership
     mask_access_tokens: bool
     hold_retention: timedelta
+    message_retention: timedelta
+    dead_retention: timedelta
+    attempt_retention: timedelta
     egress_allow: tuple[Network, ...]
     in_flight: int
     url_concurrency: int

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
+from jackfield.clock import FOREVER
+
 Network: TypeAlias = IPv4Network | IPv6Network
 
 SQLITE = "sqlite:///"
@@ -112,6 +114,16 @@ def duration_in_words(length: timedelta) -> str:
     seconds = int(length.total_seconds())
     letter = next(letter for letter, size in _UNITS.items() if seconds % size == 0)
     return f"{seconds // _UNITS[letter]}{letter}"
+
+
+def duration_or_off(text: str) -> timedelta:
+    """Return what `duration` returns, or `FOREVER` for `off`."""
+    return FOREVER if text.lower() == "off" else duration(text)
+
+
+def duration_or_off_in_words(length: timedelta) -> str:
+    """Return the text that `duration_or_off` reads back."""
+    return "off" if length == FOREVER else duration_in_words(length)
 
 
 def yes_or_no(text: str) -> bool:
