@@ -10,6 +10,7 @@ import typer
 from jackfield.cli import (
     accounts,
     auditing,
+    backing_up,
     keys,
     provider_apps,
     running,
@@ -37,6 +38,7 @@ app.add_typer(accounts.applications, name="applications")
 app.add_typer(keys.app, name="keys")
 app.command("token")(tokens.token)
 app.command("audit")(auditing.audit)
+app.command("backup")(backing_up.backup)
 app.add_typer(sandbox.app, name="sandbox")
 
 
