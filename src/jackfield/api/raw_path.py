@@ -53,7 +53,8 @@ class _Node:
 class RawPaths(BaseRoute):
     """Many routes as one entry of a Starlette router, found by walking a tree instead of a list.
 
-    Literal segments win over parameters. The decoded parameters are in `scope["path_params"]`. A
+    Literal segments win over parameters, for every method, as OpenAPI has it: what a literal path
+    lacks is not looked for behind it. The decoded parameters are in `scope["path_params"]`. A
     segment that is empty, is not UTF-8 or holds a NUL fits no parameter: its path is unknown.
 
     For a known path and an unknown method, `wrong_method` is called with the methods there are
@@ -81,7 +82,6 @@ class RawPaths(BaseRoute):
         fitting: list[dict[str, _Ending]] = []
         _find(self._root, segments, 0, fitting)
         method: str = scope["method"]
-        allowed: set[str] = set()
         for endings in fitting:
             ending = endings.get(method) or next(iter(endings.values()))
             parameters = _decoded(ending, segments)
@@ -89,14 +89,12 @@ class RawPaths(BaseRoute):
                 continue
             if method in endings:
                 return Match.FULL, {"endpoint": ending.app, "path_params": parameters}
-            allowed.update(endings)
-        if not allowed:
-            return Match.NONE, {}
-        return Match.PARTIAL, {
-            "endpoint": self._wrong_method,
-            "path_params": {},
-            "allowed_methods": sorted(allowed),
-        }
+            return Match.PARTIAL, {
+                "endpoint": self._wrong_method,
+                "path_params": {},
+                "allowed_methods": sorted(endings),
+            }
+        return Match.NONE, {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer without a router around: what fits no template gets `unknown`."""
