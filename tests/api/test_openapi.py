@@ -383,6 +383,19 @@ async def test_an_answer_with_other_words_does_not_fit(sqlite_doors: Doors) -> N
         ),
         ("RCSAccountChange", {"applications": ["a", "b"]}, False),
         ("MessengerAccountChange", {"name": None}, True),
+        ("MessengerAccountChange", {"access_token": None}, False),
+        (
+            "NewMessengerAccount",
+            PAGE | {"name": None, "credentials": {"provider_app": None}},
+            True,
+        ),
+        ("NewWAAccount", NUMBER | {"access_token": None}, True),
+        ("NewWAAccount", NUMBER | {"access_token": 7}, False),
+        ("NewVSMAccount", BOT | {"credentials": None}, False),
+        ("VSMAccountChange", {"credentials": None}, True),
+        ("ApplicationDescription", {"name": "Desk", "keys": None, "capabilities": None}, True),
+        ("ApplicationDescription", {"name": "Desk", "keys": {"public_key": None}}, True),
+        ("ApplicationDescription", {"name": None}, False),
     ],
 )
 def test_what_may_be_sent_is_what_is_taken(schema: str, body: object, *, fits: bool) -> None:

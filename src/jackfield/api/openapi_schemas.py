@@ -35,7 +35,7 @@ def ref(name: str) -> Schema:
 
 
 def text(longest: int, *, shortest: int = 1, **more: object) -> Schema:
-    """Return the schema of a text that a database keeps: without NUL."""
+    """Return the schema of a text that a database keeps: without NUL; `more` says more of it."""
     return {
         "type": "string",
         "minLength": shortest,
@@ -49,6 +49,11 @@ def members(*required: str, **properties: Schema) -> Schema:
     """Return the schema of an object that is sent: unknown members are ignored."""
     schema: Schema = {"type": "object", "properties": properties}
     return schema | ({"required": list(required)} if required else {})
+
+
+def nullable(schema: Schema) -> Schema:
+    """Return the schema of what may be null, which is then as good as left out."""
+    return schema | {"type": [schema["type"], "null"]}
 
 
 def schemas() -> dict[str, Schema]:
@@ -125,25 +130,21 @@ def _account(account: Schema, provider: Provider) -> Schema:
 
 
 def _new_account(provider: Provider) -> Schema:
-    own = {"external_id": external_id(provider), "name": text(LONGEST_NAME, shortest=0)}
+    own = {"external_id": external_id(provider)}
+    own["name"] = nullable(text(LONGEST_NAME, shortest=0))
     own["applications"] = _applications()
-    required = ["external_id"]
-    if provider is Provider.MESSENGER:
-        own["access_token"] = text(LONGEST_TOKEN)
-        required.append("access_token")
-    else:
-        required.append("credentials")
+    own |= _token(provider)
     own["credentials"] = _credentials(provider, is_whole=True)
-    return members(*required, **own)
+    second = "access_token" if provider is Provider.MESSENGER else "credentials"
+    return members("external_id", second, **own)
 
 
 def _account_change(provider: Provider) -> Schema:
-    name = text(LONGEST_NAME, shortest=0) | {"type": ["string", "null"]}
+    name = nullable(text(LONGEST_NAME, shortest=0))
     name["description"] = "Null or an empty text takes the name away."
     own: dict[str, Schema] = {"name": name, "applications": _applications()}
     own["applications"]["description"] = "Replaces the link in one step; an empty array unlinks."
-    if provider is Provider.MESSENGER:
-        own["access_token"] = text(LONGEST_TOKEN)
+    own |= _token(provider)
     own["credentials"] = _credentials(provider, is_whole=False)
     schema = members(**own)
     schema["description"] = (
@@ -156,13 +157,27 @@ def _applications() -> Schema:
     return {"type": "array", "items": text(LONGEST_EXTERNAL_ID), "maxItems": 1}
 
 
+def _token(provider: Provider) -> dict[str, Schema]:
+    """Return the token beside the credentials, where one may stand there."""
+    match provider:
+        case Provider.MESSENGER:
+            return {"access_token": text(LONGEST_TOKEN)}
+        case Provider.WHATSAPP:
+            told = "The same as in `credentials`, which win."
+            return {"access_token": nullable(text(LONGEST_TOKEN, description=told))}
+        case _:
+            return {}
+
+
 def _credentials(provider: Provider, *, is_whole: bool) -> Schema:
-    """Return what opens an account at its provider; a change may send a part of it."""
+    """Return what opens an account at its provider; a change may send a part of it, or none."""
     forms = _credential_forms(provider)
     for form in forms:
         form["writeOnly"] = True
         if not is_whole:
             form.pop("required", None)
+    if not is_whole or "required" not in forms[0]:
+        forms[0] = nullable(forms[0])
     return forms[0] if len(forms) == 1 else {"anyOf": forms, "writeOnly": True}
 
 
@@ -180,10 +195,11 @@ def _credential_forms(provider: Provider) -> list[Schema]:
     )
     match provider:
         case Provider.MESSENGER:
-            return [members(provider_app=app)]
+            return [members(provider_app=nullable(app))]
         case Provider.WHATSAPP:
-            own = {"phone_number_id": number, "waba_id": number, "access_token": token}
-            return [members("phone_number_id", **own, provider_app=app)]
+            own = {"waba_id": number, "access_token": token, "provider_app": app}
+            own = {name: nullable(schema) for name, schema in own.items()}
+            return [members("phone_number_id", phone_number_id=number, **own)]
         case Provider.VIBER:
             bot = {"connector": {"const": "bot"}, "auth_token": token}
             return [members("connector", "auth_token", **bot), infobip]
@@ -211,23 +227,26 @@ def _page(page: Schema, embedded: Schema, item: Schema | None) -> Schema:
     }
 
 
-def _messages_capability() -> Schema:
+def _messages_capability(*, is_sent: bool) -> Schema:
+    """Return what hearing messages means; of what is sent, null is as good as left out."""
+    perhaps = nullable if is_sent else dict
     webhook = members(
         "address",
         address=text(LONGEST_URL, format="uri"),
         http_method={"const": "POST"},
     )
+    webhooks = members(inbound_url=perhaps(webhook), status_url=perhaps(webhook))
     return members(
         version={"enum": [each.value for each in WebhookVersion], "default": "v1"},
         authenticate_inbound_media={"description": "Comes back as it was given."},
-        webhooks=members(inbound_url=webhook, status_url=webhook),
+        webhooks=perhaps(webhooks),
     )
 
 
 def _application() -> Schema:
     key = {"type": "string"}
     link = {"type": "object", "properties": {"self": ref("LinkBody")}, "required": ["self"]}
-    capabilities = members(messages=_messages_capability())
+    capabilities = members(messages=_messages_capability(is_sent=False))
     capabilities["description"] = "Those beside messages come back as they were given."
     return exactly(
         id={"type": "string", "format": "uuid"},
@@ -247,7 +266,7 @@ def _application() -> Schema:
 
 
 def _application_description() -> Schema:
-    keys = members(public_key=text(LONGEST_KEY))
+    keys = nullable(members(public_key=nullable(text(LONGEST_KEY))))
     keys["description"] = (
         "Your RSA key of 2048 to 8192 bits in PEM. In PUT, left out takes the key away and an "
         "empty object asks for a new pair."
@@ -256,6 +275,6 @@ def _application_description() -> Schema:
         "name",
         name=text(LONGEST_NAME),
         keys=keys,
-        privacy={"type": "object"},
-        capabilities=members(messages=_messages_capability()),
+        privacy=nullable({"type": "object"}),
+        capabilities=nullable(members(messages=nullable(_messages_capability(is_sent=True)))),
     )
