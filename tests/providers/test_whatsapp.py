@@ -304,3 +304,10 @@ def test_a_parameter_that_cannot_be_used_is_named(
         )
 
     assert [fault.name for fault in caught.value.parameters] == [name]
+
+
+def test_a_token_beside_the_credentials_is_looked_at_also_where_it_is_not_needed() -> None:
+    with pytest.raises(Invalid) as caught:
+        whatsapp.registration("447700900123", access_token="\0", credentials=CREDENTIALS)
+
+    assert [fault.name for fault in caught.value.parameters] == ["access_token"]

@@ -125,9 +125,10 @@ def registration(
     fields = check.Checked(credentials)
     fields.required("external_id", external_id, check.digits(7, 15))
     number_id = fields.required_credential("phone_number_id", provider_id)
+    inside = fields.optional_credential("access_token", token)
+    beside = fields.optional("access_token", access_token, token)
     kept = {
-        "access_token": fields.optional_credential("access_token", token)
-        or fields.optional("access_token", access_token, token),
+        "access_token": inside or beside,
         "waba_id": fields.optional_credential("waba_id", provider_id),
     }
     provider_app = fields.optional_credential("provider_app", check.text(check.LONGEST_NAME))
