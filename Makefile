@@ -28,7 +28,7 @@ run: $(READY)
 	@$(BIN)/jackfield demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: format-check lint types contracts test
 

@@ -6,19 +6,16 @@ import asyncio
 import os
 import shutil
 import tempfile
-import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 
-from databases import open_store, with_database
+from databases import open_store
 from jackfield.storage.opening import OpenStore
-from jackfield.storage.schema import migrate_postgres, migrate_sqlite
-
-TEMPLATE = "jackfield_template"
+from jackfield.storage.schema import migrate_sqlite
+from postgres_databases import PostgresDatabases
 
 
 @pytest.fixture(scope="session")
@@ -43,16 +40,9 @@ def postgres_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: str) -> str:
-    """The server's URL, once it holds a migrated database to copy."""
-
-    async def make() -> None:
-        await _execute(postgres_server, f"DROP DATABASE IF EXISTS {TEMPLATE}")
-        await _execute(postgres_server, f"CREATE DATABASE {TEMPLATE}")
-        await migrate_postgres(with_database(postgres_server, TEMPLATE))
-
-    asyncio.run(make())
-    return postgres_server
+def postgres_databases(postgres_server: str) -> PostgresDatabases:
+    """The server's databases, each as if it had just been migrated."""
+    return asyncio.run(PostgresDatabases(postgres_server).open())
 
 
 @pytest.fixture(scope="session")
@@ -64,12 +54,11 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def postgres_url(postgres_template: str) -> AsyncIterator[str]:
+async def postgres_url(postgres_databases: PostgresDatabases) -> AsyncIterator[str]:
     """A PostgreSQL database of this test's own."""
-    name = f"jackfield_{uuid.uuid4().hex}"
-    await _execute(postgres_template, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    yield with_database(postgres_template, name)
-    await _execute(postgres_template, f"DROP DATABASE {name} WITH (FORCE)")
+    url = await postgres_databases.take()
+    yield url
+    postgres_databases.give_back(url)
 
 
 @pytest.fixture
@@ -93,11 +82,3 @@ async def store(database_url: str) -> AsyncIterator[OpenStore]:
     opened = await open_store(database_url)
     yield opened
     await opened.close()
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

@@ -7,14 +7,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
+from tempfile import TemporaryFile
 from threading import Thread
-from typing import Any
+from typing import IO, Any
 
 from at_hand import program as program_at_hand
+from starting import Started, start
 
 JACKFIELD = str(Path(sys.executable).with_name("jackfield"))
 REPOSITORY = Path(__file__).parents[2]
@@ -34,10 +37,11 @@ class Ended:
 
 
 class Running:
-    """A program that runs until it is told to stop."""
+    """A program that runs until it is told to stop; `said` is its standard output."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: Started | subprocess.Popen[bytes], said: IO[str]) -> None:
         self.process = process
+        self._said = said
         self._lines: Queue[str] = Queue()
         self._listening = Thread(target=self._listen)
         self._listening.start()
@@ -47,8 +51,7 @@ class Running:
         return self._lines.get(timeout=60)
 
     def _listen(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as said:
+        with self._said as said:
             for line in said:
                 self._lines.put(line)
         self._lines.put("")
@@ -81,21 +84,17 @@ class Programs:
     def run(
         self,
         *arguments: str,
-        stdin: str | None = None,
-        program: Sequence[str] = (JACKFIELD,),
+        stdin: str | IO[bytes] = "",
+        program: Sequence[str] | None = None,
     ) -> Ended:
-        """Run a command to its end."""
-        ended = subprocess.run(  # noqa: S603 - our own program
-            [*program, *arguments],
-            env=self.environment,
-            cwd=REPOSITORY,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return Ended(ended.returncode, ended.stdout, ended.stderr)
+        """Run a command to its end: `jackfield`, unless another program is named."""
+        with TemporaryFile() as out, TemporaryFile() as err, _given(stdin) as given:
+            process = self._start(arguments, program, files=(given, out, err))
+            try:
+                code = process.wait(120)
+            finally:
+                process.kill()
+            return Ended(code, _all(out), _all(err))
 
     def paste(self, command: str) -> Ended:
         """Run a line as a person pastes it into a shell at the repository's root."""
@@ -103,20 +102,41 @@ class Programs:
             program_at_hand("curl", package="curl")
         return self.run("-c", command, program=["sh"])
 
-    def start(self, *arguments: str) -> Running:
+    def start(self, *arguments: str, program: Sequence[str] | None = None) -> Running:
         """Start a program that runs until it is told to stop."""
-        with self.home.joinpath("stderr").open("a") as errors:
-            process = subprocess.Popen(  # noqa: S603 - our own program
-                [JACKFIELD, *arguments],
-                env=self.environment,
-                cwd=REPOSITORY,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                bufsize=1,
-            )
-        self.running.append(Running(process))
+        reading, writing = os.pipe()
+        with (
+            os.fdopen(writing, "wb") as out,
+            self.home.joinpath("stderr").open("ab") as errors,
+            _given("") as given,
+        ):
+            process = self._start(arguments, program, files=(given, out, errors))
+        self.running.append(Running(process, os.fdopen(reading, buffering=1)))
         return self.running[-1]
+
+    def _start(
+        self,
+        arguments: Sequence[str],
+        program: Sequence[str] | None,
+        *,
+        files: tuple[IO[bytes], IO[bytes], IO[bytes]],
+    ) -> Started | subprocess.Popen[bytes]:
+        given, out, err = files
+        if program is None:
+            return start(
+                arguments,
+                environ=self.environment,
+                directory=REPOSITORY,
+                files=(given.fileno(), out.fileno(), err.fileno()),
+            )
+        return subprocess.Popen(  # noqa: S603 - programs of ours and of the system
+            [*program, *arguments],
+            env=self.environment,
+            cwd=REPOSITORY,
+            stdin=given,
+            stdout=out,
+            stderr=err,
+        )
 
     @property
     def logged(self) -> str:
@@ -127,3 +147,20 @@ class Programs:
         """End what is still running."""
         for each in self.running:
             each.end()
+
+
+@contextmanager
+def _given(stdin: str | IO[bytes]) -> Iterator[IO[bytes]]:
+    """Give what is read as standard input: a text, or an open file such as a terminal."""
+    if not isinstance(stdin, str):
+        yield stdin
+        return
+    with TemporaryFile() as file:
+        file.write(stdin.encode())
+        file.seek(0)
+        yield file
+
+
+def _all(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()

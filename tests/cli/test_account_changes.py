@@ -6,12 +6,11 @@ import base64
 import json
 import os
 import pty
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from cli.programs import JACKFIELD, REPOSITORY, Ended, Programs
+from cli.programs import Ended, Programs
 from gateway import public_key
 from jackfield.sandbox.calls import Call
 
@@ -34,17 +33,7 @@ def answered_at_a_terminal(programs: Programs, *arguments: str, answer: str) -> 
     ours, its = pty.openpty()
     with os.fdopen(ours, "wb", buffering=0) as keyboard, os.fdopen(its, "rb") as terminal:
         keyboard.write(f"{answer}\n".encode())
-        ended = subprocess.run(  # noqa: S603 - our own program
-            [JACKFIELD, *arguments],
-            env=programs.environment,
-            cwd=REPOSITORY,
-            stdin=terminal,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
+        return programs.run(*arguments, stdin=terminal)
 
 
 def made(programs: Programs) -> str:

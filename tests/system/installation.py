@@ -7,15 +7,17 @@ import hmac
 import json
 import os
 import signal
-import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import aiohttp
+
+from starting import Started, start
 
 APP_SECRET = "canary-app-secret-5d1c0f"
 VERIFY_TOKEN = "canary-verify-token-77ab"
@@ -26,7 +28,7 @@ WEBHOOK = "/webhooks/meta/shared"
 class Gateway:
     """A running `jackfield serve`."""
 
-    process: asyncio.subprocess.Process
+    process: Started
     url: str
     log: list[bytes]
 
@@ -36,8 +38,7 @@ class Gateway:
 
     async def ended(self) -> int:
         """Wait until it is gone, and return how it ended."""
-        async with asyncio.timeout(60):
-            return await self.process.wait()
+        return await asyncio.to_thread(self.process.wait, 60)
 
 
 @dataclass
@@ -70,56 +71,65 @@ class Installation:
 
     async def run(self, *arguments: str, **environ: str) -> tuple[int | None, str, str]:
         """Run one command; return its exit code and what it said where."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "jackfield",
-            *arguments,
-            env=self.environment(**environ),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        self.log.append(err)
-        return process.returncode, out.decode(), err.decode()
+        with TemporaryFile() as out, TemporaryFile() as err:
+            process = self._start(*arguments, out=out.fileno(), err=err.fileno(), **environ)
+            code = await asyncio.to_thread(process.wait, 120)
+            said, complained = (_all(file) for file in (out, err))
+        self.log.append(complained)
+        return code, said.decode(), complained.decode()
 
     @asynccontextmanager
     async def serving(self, *options: str, **environ: str) -> AsyncIterator[Gateway]:
         """Run the gateway; end it gently when the block ends, if it still runs."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "jackfield",
-            "serve",
-            "--port",
-            "0",
-            *options,
-            env=self.environment(**environ),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        assert process.stdout is not None
-        assert process.stderr is not None
-        listening = asyncio.create_task(_drain(process.stderr, self.log))
+        out, its_out = os.pipe()
+        err, its_err = os.pipe()
+        arguments = ("serve", "--port", "0", *options)
+        process = self._start(*arguments, out=its_out, err=its_err, **environ)
+        os.close(its_out)
+        os.close(its_err)
+        said = await _reader(out)
+        listening = asyncio.create_task(_drain(await _reader(err), self.log))
         async with asyncio.timeout(60):
-            line = (await process.stdout.readline()).decode()
+            line = (await said.readline()).decode()
         url = next((word for word in line.split() if word.startswith("http")), None)
         assert url is not None, b"".join(self.log).decode()
-        more = asyncio.create_task(_drain(process.stdout, self.log))
+        more = asyncio.create_task(_drain(said, self.log))
         gateway = Gateway(process, url.rstrip("/.,"), self.log)
         try:
             yield gateway
         finally:
-            if process.returncode is None:
-                process.terminate()
+            process.terminate()
             await gateway.ended()
             await asyncio.gather(listening, more)
+
+    def _start(self, *arguments: str, out: int, err: int, **environ: str) -> Started:
+        with Path(os.devnull).open("rb") as nothing:
+            return start(
+                arguments,
+                environ=self.environment(**environ),
+                directory=Path.cwd(),
+                files=(nothing.fileno(), out, err),
+            )
 
     async def meta_app(self) -> None:
         """Register one Meta app that serves every tenant."""
         given = ["--app-secret", APP_SECRET, "--verify-token", VERIFY_TOKEN]
         await self.command("provider-apps", "add", "meta", "shared", *given)
         await self.command("provider-apps", "grant", "shared", "--all")
+
+
+def _all(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+async def _reader(file: int) -> asyncio.StreamReader:
+    """Return what reads an open file's bytes, and closes it after the last."""
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    pipe = os.fdopen(file, "rb")
+    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
+    return reader
 
 
 async def _drain(stream: asyncio.StreamReader, log: list[bytes]) -> None:
