@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
@@ -13,10 +14,14 @@ def program(*names: str, package: str) -> str:
 
     Without one the test is skipped; where `JACKFIELD_TEST_REQUIRE` is `all`, it fails.
     """
-    for name in names:
-        if found := shutil.which(name):
-            return found
-    said = f"{names[0]} is not installed: apt-get install {package}"
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        missing(f"{names[0]} is not installed: apt-get install {package}")
+    return found
+
+
+def missing(said: str) -> NoReturn:
+    """Skip the test with a word; where `JACKFIELD_TEST_REQUIRE` is `all`, fail it."""
     if os.environ.get("JACKFIELD_TEST_REQUIRE") == "all":
         pytest.fail(said)
     pytest.skip(said)

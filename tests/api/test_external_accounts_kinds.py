@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from contract.installed import partners
 from external_accounts import BASE, NO_ACCESS, faults
 from gateway import Answer, Client, Doors, application
 from jackfield.accounts import Account, Provider, credentials_place
-from jackfield.clock import now
 
 VIBER = "viber_service_msg"
 BOT = {"connector": "bot", "auth_token": "viber-canary"}
@@ -26,16 +26,6 @@ KINDS: dict[str, tuple[str, dict[str, str], str, dict[str, str]]] = {
 kinds = pytest.mark.parametrize(
     ("provider", "credentials", "routing_key", "sealed"), KINDS.values(), ids=KINDS
 )
-
-
-async def partners(doors: Doors) -> None:
-    """Put the operator's contracts there, for everybody."""
-    apps, store = doors.gateway.provider_apps, doors.gateway.store
-    for kind in ("infobip", "google"):
-        await store.commit(apps.add(kind, "partner", sealed={}, now=now()))
-        found = await store.read(apps.find(kind, "partner"))
-        assert found is not None
-        await store.commit(apps.grant_all(found.id))
 
 
 async def register(
@@ -66,7 +56,7 @@ async def test_it_is_registered_with_what_opens_it_sealed(
     sealed: dict[str, str],
 ) -> None:
     caller = await doors.tenant()
-    await partners(doors)
+    await partners(doors, "partner")
 
     answer = await register(caller, provider, credentials)
 
@@ -93,7 +83,7 @@ async def test_it_is_listed_linked_changed_and_deleted(
     sealed: dict[str, str],
 ) -> None:
     caller = await doors.tenant()
-    await partners(doors)
+    await partners(doors, "partner")
     desk = await application(caller)
     made = await register(caller, provider, credentials)
     path = f"{BASE}/{provider}/shop%40agents.example"
@@ -124,7 +114,7 @@ async def test_a_bots_token_is_renewed(doors: Doors) -> None:
 
 async def test_a_sender_that_somebody_has_is_refused_without_a_word(doors: Doors) -> None:
     caller, other = await doors.tenant(), await doors.tenant("umbr0002")
-    await partners(doors)
+    await partners(doors, "partner")
     await register(caller, VIBER, SENDER)
 
     answer = await register(other, VIBER, SENDER, "another")
@@ -134,7 +124,7 @@ async def test_a_sender_that_somebody_has_is_refused_without_a_word(doors: Doors
 
 async def test_a_bot_never_stands_where_a_sender_does(doors: Doors) -> None:
     caller = await doors.tenant()
-    await partners(doors)
+    await partners(doors, "partner")
 
     answers = [
         await register(caller, VIBER, SENDER, "1"),
@@ -248,7 +238,7 @@ async def test_credentials_that_cannot_be_used_are_named_and_nothing_is_stored(
     sqlite_doors: Doors, provider: str, credentials: object, names: list[str]
 ) -> None:
     caller = await sqlite_doors.tenant()
-    await partners(sqlite_doors)
+    await partners(sqlite_doors, "partner")
     await sqlite_doors.provider_app("main")
 
     answer = await register(caller, provider, credentials)

@@ -7,9 +7,7 @@ import json
 import os
 from pathlib import Path
 
-import pytest
-
-from at_hand import program
+from at_hand import missing, program
 from system.installation import Installation
 
 HERE = Path(__file__).parent / "node"
@@ -18,12 +16,9 @@ HERE = Path(__file__).parent / "node"
 def node() -> str:
     """Return the path of Node where the SDK is installed beside the program."""
     found = program("node", package="nodejs npm")
-    if (HERE / "node_modules" / "@vonage" / "server-sdk").exists():
-        return found
-    said = f"the SDK is not installed: npm install --no-package-lock --prefix {HERE.name}"
-    if os.environ.get("JACKFIELD_TEST_REQUIRE") == "all":
-        pytest.fail(said)
-    pytest.skip(said)
+    if not (HERE / "node_modules" / "@vonage" / "server-sdk").exists():
+        missing("the SDK is not installed: npm install --no-package-lock --prefix tests/sdk/node")
+    return found
 
 
 async def test_a_program_with_the_sdk_sees_what_it_expects(
