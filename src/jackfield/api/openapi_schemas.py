@@ -182,7 +182,8 @@ def _credentials(provider: Provider, *, is_whole: bool) -> Schema:
 
 
 def _credential_forms(provider: Provider) -> list[Schema]:
-    app = text(LONGEST_NAME, description="A provider app the operator granted you.")
+    told = "A provider app the operator granted you."
+    app = text(LONGEST_NAME, description=told, examples=["main"])
     number = {"type": "string", "pattern": f"^[0-9]{{1,{LONGEST_PROVIDER_ID}}}$"}
     token = text(LONGEST_TOKEN)
     infobip = members(
