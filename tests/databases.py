@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -27,16 +28,35 @@ def with_database(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
-async def look(database_url: str, query: str) -> list[tuple[Any, ...]]:
-    """Return the rows of a query asked on a connection of its own, past the store."""
+Look: TypeAlias = Callable[[str], Awaitable[list[tuple[Any, ...]]]]
+
+
+@asynccontextmanager
+async def looking(database_url: str) -> AsyncIterator[Look]:
+    """Give a way to ask queries on one connection, past the store."""
     if database_url.startswith("sqlite:///"):
         with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as connection:
-            return connection.execute(query).fetchall()
+
+            async def ask(query: str) -> list[tuple[Any, ...]]:
+                return connection.execute(query).fetchall()
+
+            yield ask
+        return
     other = await asyncpg.connect(database_url)
-    try:
+
+    async def ask_other(query: str) -> list[tuple[Any, ...]]:
         return [tuple(record) for record in await other.fetch(query)]
+
+    try:
+        yield ask_other
     finally:
         await other.close()
+
+
+async def look(database_url: str, query: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a query asked on a connection of its own, past the store."""
+    async with looking(database_url) as ask:
+        return await ask(query)
 
 
 async def change(database_url: str, statement: str) -> None:

@@ -141,18 +141,6 @@ async def test_following_next_shows_each_application_once_as_it_is_shown_alone(
     assert seen == [(await caller.get(f"{BASE}/{number}")).json for number in made]
 
 
-@pytest.mark.parametrize("name", ["page", "page_size"])
-@pytest.mark.parametrize("value", ["0", "-1", "x", "", "1.5", "9" * 30, "%C2%B2"])
-async def test_a_paging_that_cannot_be_used_is_named(
-    sqlite_doors: Doors, name: str, value: str
-) -> None:
-    caller = await sqlite_doors.tenant()
-
-    answer = await caller.get(f"{BASE}?{name}={value}")
-
-    assert faulty(answer, "list-validation") == [name]
-
-
 async def test_a_page_has_at_most_a_hundred(sqlite_doors: Doors) -> None:
     caller = await sqlite_doors.tenant()
 

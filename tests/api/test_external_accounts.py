@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -19,11 +18,6 @@ from jackfield.delivery.release import Releaser
 from jackfield.storage import deliveries as deliveries_table
 from jackfield.storage import destinations, held
 from jackfield.storage.tables import accounts
-
-
-def without(body: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in body.items() if name not in names}
-
 
 # Making one --------------------------------------------------------------------------------
 
@@ -103,100 +97,6 @@ async def test_a_provider_nobody_knows_is_not_there(
     answers = [await caller.post(f"{BASE}/{provider}", PAGE) for provider in ("pigeon", "RCS")]
 
     assert [(answer.status, answer.body) for answer in answers] == [(404, b""), (404, b"")]
-
-
-def field(name: str, value: object) -> tuple[str, object, list[str]]:
-    return "messenger", PAGE | {name: value}, [name]
-
-
-def credential(name: str, value: object) -> tuple[str, object, list[str]]:
-    given: Any = NUMBER["credentials"]
-    return "whatsapp", NUMBER | {"credentials": given | {name: value}}, [f"credentials.{name}"]
-
-
-BAD_BODIES: dict[str, tuple[str, object, list[str]]] = {
-    "nothing": ("messenger", b"", ["external_id", "access_token"]),
-    "an empty object": ("messenger", {}, ["external_id", "access_token"]),
-    "no id": ("messenger", without(PAGE, "external_id"), ["external_id"]),
-    "no token": ("messenger", without(PAGE, "access_token"), ["access_token"]),
-    "a null id": field("external_id", None),
-    "an empty id": field("external_id", ""),
-    "a long id": field("external_id", "x" * 129),
-    "an id that is a number": field("external_id", 12345678),
-    "an id that is a list": field("external_id", ["12345678"]),
-    "a NUL in the id": field("external_id", "1234\x005678"),
-    "an empty token": field("access_token", ""),
-    "a long token": field("access_token", "x" * 4097),
-    "a token that is a list": field("access_token", [True]),
-    "a NUL in the token": field("access_token", "\0"),
-    "a long name": field("name", "x" * 256),
-    "a name that is a number": field("name", 7),
-    "a NUL in the name": field("name", "a\0"),
-    "applications that are a text": field("applications", "78d335fa"),
-    "applications that are an object": field("applications", {}),
-    "applications that are null": field("applications", None),
-    "two applications": field("applications", ["a", "b"]),
-    "an application that is a number": field("applications", [7]),
-    "an application that is null": field("applications", [None]),
-    "an empty application": field("applications", [""]),
-    "a NUL in the application": field("applications", ["a\0"]),
-    "credentials that are a text": field("credentials", "x"),
-    "everything": (
-        "messenger",
-        {"access_token": 1, "name": 2, "applications": 3},
-        ["external_id", "access_token", "name", "applications"],
-    ),
-    "a number with a plus": (
-        "whatsapp",
-        NUMBER | {"external_id": "+447700900123"},
-        ["external_id"],
-    ),
-    "a short number": ("whatsapp", NUMBER | {"external_id": "447700"}, ["external_id"]),
-    "a number in other digits": (
-        "whatsapp",
-        NUMBER | {"external_id": "\u0664\u0664\u0667\u0667\u0660\u0660\u0669"},
-        ["external_id"],
-    ),
-    "no credentials": (
-        "whatsapp",
-        without(NUMBER, "credentials"),
-        ["credentials.phone_number_id"],
-    ),
-    "no phone number id": credential("phone_number_id", None),
-    "a phone number id that is a number": credential("phone_number_id", 106),
-    "a phone number id that is a word": credential("phone_number_id", "one"),
-    "an empty credential": credential("access_token", ""),
-    "no JSON": ("messenger", b"{", ["body"]),
-    "a list": ("messenger", b"[]", ["body"]),
-    "a text": ("messenger", b'"x"', ["body"]),
-    "null": ("messenger", b"null", ["body"]),
-    "more than one": ("messenger", b"{}{}", ["body"]),
-    "not a number": ("messenger", b'{"a":NaN}', ["body"]),
-    "no UTF-8": ("messenger", b'{"name":"\xff"}', ["body"]),
-    "no UTF-8 where nobody looks": ("messenger", b'{"a":"\xff"}', ["body"]),
-    "a byte order mark": ("messenger", b"\xef\xbb\xbf{}", ["body"]),
-    "the first half of a character": ("messenger", rb'{"name":"\ud83d"}', ["body"]),
-    "the second half of a character": ("messenger", rb'{"name":"\udc4d "}', ["body"]),
-    "half a character in the id": ("messenger", rb'{"external_id":"\ud83dxx"}', ["body"]),
-    "nested too deep": ("messenger", b'{"a":' * 100_000, ["body"]),
-    "nested too deep, and well formed": (
-        "messenger",
-        b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-        ["body"],
-    ),
-}
-
-
-@pytest.mark.parametrize(("provider", "body", "names"), BAD_BODIES.values(), ids=BAD_BODIES)
-async def test_what_cannot_be_used_is_named_and_not_stored(
-    sqlite_doors: Doors, provider: str, body: object, names: list[str]
-) -> None:
-    caller = await sqlite_doors.tenant()
-
-    answer = await caller.post(f"{BASE}/{provider}", body)
-
-    assert [fault["name"] for fault in faults(answer)] == names
-    assert await sqlite_doors.count(accounts) == 0
 
 
 async def test_what_is_missing_is_said_in_the_published_words(sqlite_doors: Doors) -> None:
@@ -513,40 +413,6 @@ async def test_past_the_end_there_is_nothing(doors: Doors, number: int) -> None:
     assert "next" not in answer.json["_links"]
 
 
-BAD_QUERIES: dict[str, list[str]] = {
-    "page_number=0": ["page_number"],
-    "page_number=-1": ["page_number"],
-    "page_number=": ["page_number"],
-    "page_number=1.5": ["page_number"],
-    "page_number=one": ["page_number"],
-    "page_number=%2B1": ["page_number"],
-    "page_number=1_0": ["page_number"],
-    "page_number=%D9%A1": ["page_number"],
-    "page_number=%C2%B2": ["page_number"],
-    "page_number=" + "9" * 5000: ["page_number"],
-    f"page_number={2**53}": ["page_number"],
-    "page_size=0": ["page_size"],
-    "page_size=101": ["page_size"],
-    "page_size=1&page_size=x": ["page_size"],
-    "provider=pigeon": ["provider"],
-    "provider=": ["provider"],
-    "provider=MESSENGER": ["provider"],
-    "provider=a%00": ["provider"],
-    "page_number=x&page_size=y&provider=z": ["page_number", "page_size", "provider"],
-}
-
-
-@pytest.mark.parametrize(("query", "names"), BAD_QUERIES.items())
-async def test_a_list_that_cannot_be_made_is_a_fault(
-    sqlite_doors: Doors, query: str, names: list[str]
-) -> None:
-    caller = await sqlite_doors.tenant()
-
-    answer = await caller.get(f"{BASE}?{query}")
-
-    assert [fault["name"] for fault in faults(answer)] == names
-
-
 async def test_links_begin_with_the_public_url(sqlite_url: str) -> None:
     async with opened(sqlite_url, public_url="https://chat.example/gateway/") as doors:
         caller = await doors.tenant()
@@ -682,41 +548,6 @@ async def test_a_link_wakes_who_lets_out_what_waited_for_it(sqlite_doors: Doors)
 
     assert (refused.status, before) == (403, 0)
     assert (linked.status, releaser.woken) == (200, 1)
-
-
-@pytest.mark.parametrize("body", [b"", {}, {"application": None}, {"applications": ["a"]}])
-async def test_a_link_without_an_application_says_so(sqlite_doors: Doors, body: object) -> None:
-    caller = await sqlite_doors.tenant()
-    await page(caller)
-
-    answer = await caller.post(BASE + "/messenger/12345678/applications", body)
-
-    assert faults(answer) == [
-        {"name": "application", "reason": "Missing `application` field"},
-    ]
-
-
-@pytest.mark.parametrize(
-    ("body", "name"),
-    [
-        ({"application": 7}, "application"),
-        ({"application": ["a"]}, "application"),
-        ({"application": ""}, "application"),
-        ({"application": "a\0"}, "application"),
-        ({"application": "x" * 129}, "application"),
-        (b"[1]", "body"),
-        (b"nothing", "body"),
-    ],
-)
-async def test_a_link_that_cannot_be_read_is_a_fault(
-    sqlite_doors: Doors, body: object, name: str
-) -> None:
-    caller = await sqlite_doors.tenant()
-    await page(caller)
-
-    answer = await caller.post(BASE + "/messenger/12345678/applications", body)
-
-    assert [fault["name"] for fault in faults(answer)] == [name]
 
 
 async def test_secrets_are_told_to_nobody_in_faults(sqlite_doors: Doors) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 import pytest
@@ -94,58 +93,6 @@ async def test_what_changes_nothing_is_no_new_version(sqlite_doors: Doors, body:
     answer = await patch(caller, body)
 
     assert (answer.status, answer.json, answer.headers["etag"]) == (200, made.json, '"1"')
-
-
-@pytest.mark.parametrize("name", ["external_id", "api_key", "provider"])
-@pytest.mark.parametrize("value", ["12345678", None, 7])
-async def test_what_an_account_is_cannot_be_changed(
-    sqlite_doors: Doors, name: str, value: object
-) -> None:
-    caller = await sqlite_doors.tenant()
-    await page(caller)
-
-    answer = await patch(caller, {name: value, "name": "Another shop"})
-
-    assert faults(answer) == [{"name": name, "reason": f"'{name}' parameter cannot be changed"}]
-    assert (await caller.get(PAGE_PATH)).json["name"] == PAGE["name"]
-
-
-BAD_CHANGES: dict[str, tuple[Any, list[str]]] = {
-    "no JSON": (b"nothing", ["body"]),
-    "no object": ([], ["body"]),
-    "a long name": ({"name": "x" * 256}, ["name"]),
-    "a name that is a number": ({"name": 7}, ["name"]),
-    "two applications": ({"applications": ["a", "b"]}, ["applications"]),
-    "null applications": ({"applications": None}, ["applications"]),
-    "an application that is a number": ({"applications": [7]}, ["applications"]),
-    "no token": ({"access_token": None}, ["access_token"]),
-    "an empty token": ({"access_token": ""}, ["access_token"]),
-    "a long token": ({"access_token": "x" * 4097}, ["access_token"]),
-    "a token that is a list": ({"access_token": ["x"]}, ["access_token"]),
-    "credentials that are a text": ({"credentials": "x"}, ["credentials"]),
-    "no such provider app": (
-        {"credentials": {"provider_app": "main"}},
-        ["credentials.provider_app"],
-    ),
-    "several": (
-        {"external_id": "1", "name": 7, "applications": 1},
-        ["external_id", "name", "applications"],
-    ),
-}
-
-
-@pytest.mark.parametrize(("body", "names"), BAD_CHANGES.values(), ids=BAD_CHANGES)
-async def test_a_change_that_cannot_be_made_is_named_and_not_made(
-    sqlite_doors: Doors, body: object, names: list[str]
-) -> None:
-    caller = await sqlite_doors.tenant()
-    made = await page(caller)
-
-    answer = await patch(caller, body)
-
-    assert [fault["name"] for fault in faults(answer)] == names
-    shown = await caller.get(PAGE_PATH)
-    assert (shown.json, shown.headers["etag"]) == (made.json, '"1"')
 
 
 async def test_another_tenants_account_cannot_be_changed(doors: Doors) -> None:
