@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
 from itertools import count
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from external_accounts import BASE, NUMBER, page
-from gateway import Client, Doors, opened
+from gateway import Answer, Client, Doors, opened
 
 HOST = "http://gateway.example"
 
@@ -166,7 +167,8 @@ meanwhile = st.lists(
     st.lists(st.none() | st.integers(0, 30), max_size=4),
     max_size=12,
 )
-"""What others do between one page and the next: make one (None), or delete one of those there."""
+"""What others do between one page and the next, or while it is read: make one (None), or delete
+one of those there."""
 
 
 @settings(
@@ -177,9 +179,16 @@ meanwhile = st.lists(
     size=st.integers(1, 4),
     along=st.sampled_from(["next", "prev"]),
     acts=meanwhile,
+    is_at_once=st.booleans(),
 )
 async def test_a_walk_shows_each_surviving_account_once_whatever_others_do(
-    both: list[Doors], amount: int, size: int, along: str, acts: list[list[int | None]]
+    both: list[Doors],
+    amount: int,
+    size: int,
+    along: str,
+    acts: list[list[int | None]],
+    *,
+    is_at_once: bool,
 ) -> None:
     key = f"walk{next(_examples)}"
     for doors in both:
@@ -192,19 +201,24 @@ async def test_a_walk_shows_each_surviving_account_once_whatever_others_do(
         at: str | None = f"{BASE}?page_size={size}{beyond}"
         shown: list[str] = []
         others = iter(acts)
+        meant: list[Awaitable[Answer]] = []
         while at is not None:
-            answer = (await caller.get(at)).json
-            shown += ids(answer)
-            at = target(answer, along)
+            answer, *_ = await asyncio.gather(caller.get(at), *meant)
+            shown += ids(answer.json)
+            at = target(answer.json, along)
+            meant = []
             for act in next(others, []):
                 if act is None:
                     name = f"{key}-{len(made)}"
                     made.append(name)
                     there.append(name)
-                    await page(caller, name)
+                    meant.append(page(caller, name))
                 elif there:
                     name = there.pop(act % len(there))
-                    await caller.ask("DELETE", f"{BASE}/messenger/{name}")
+                    meant.append(caller.ask("DELETE", f"{BASE}/messenger/{name}"))
+            if not is_at_once or at is None:
+                await asyncio.gather(*meant)
+                meant = []
 
         survivors = {name for name in there if name in made[:amount]}
         assert len(shown) == len(set(shown))

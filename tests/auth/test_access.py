@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -89,6 +90,65 @@ def covers_plainly(pattern: str, path: str) -> bool:
     each = {"*": r"/[^/]+", "**": r"(?:/[^/]*)*"}
     expression = "".join(each.get(part, "/" + re.escape(part)) for part in wanted)
     return re.fullmatch(expression, path.removesuffix("/")) is not None
+
+
+verbs = st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE"])
+filters = st.dictionaries(
+    st.sampled_from(["provider", "external_id", "a"]),
+    st.sampled_from(["messenger", "1", 1, True, None, ["1"]]),
+    max_size=2,
+)
+rules = st.fixed_dictionaries(
+    {}, optional={"methods": st.lists(verbs, max_size=3), "filters": filters}
+)
+told = st.dictionaries(
+    st.sampled_from(["provider", "external_id", "a", "b"]),
+    st.sampled_from(["messenger", "1", 1, True, None, ["1"]]),
+    max_size=3,
+)
+
+
+@settings(max_examples=500)
+@given(
+    allowed=st.dictionaries(patterns, rules, max_size=3),
+    method=verbs,
+    path=paths,
+    sources=st.lists(told, max_size=2),
+)
+@example(allowed={"/**": {"methods": []}}, method="GET", path="/a", sources=[])
+@example(allowed={"/**": {"filters": {"a": 1}}}, method="GET", path="/a", sources=[{"a": True}])
+def test_a_list_allows_what_a_plain_reference_allows(
+    allowed: dict[str, dict[str, Any]], method: str, path: str, sources: list[dict[str, Any]]
+) -> None:
+    asked = access(allowed).filters_for(method, path)
+
+    assert any(agree(each, sources) for each in asked) is allows_plainly(
+        allowed, method=method, path=path, sources=sources
+    )
+
+
+def allows_plainly(
+    allowed: dict[str, dict[str, Any]],
+    *,
+    method: str,
+    path: str,
+    sources: list[dict[str, Any]],
+) -> bool:
+    """Say it as the publisher does: some rule covers the path, has the method and its filters."""
+    for pattern, rule in allowed.items():
+        has_method = method in rule.get("methods", [method])
+        every_filter = all(
+            any(name in source for source in sources)
+            and all(
+                json.dumps(source[name]) == json.dumps(wanted)
+                for source in sources
+                if name in source
+            )
+            for name, wanted in rule.get("filters", {}).items()
+        )
+        if covers_plainly(pattern, path) and has_method and every_filter:
+            return True
+    return False
 
 
 def test_a_rule_without_methods_is_for_every_method() -> None:
