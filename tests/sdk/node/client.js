@@ -37,25 +37,50 @@ assert.equal(changed.name, "Counter");
 const again = await vonage.applications.getApplication(made.id);
 assert.equal(again.capabilities.messages.webhooks.inboundUrl.address, url.address);
 
+const accountsOf = {
+  messenger: { external_id: "12345678", access_token: "a-token", name: "Shop" },
+  whatsapp: {
+    external_id: "447700900123",
+    credentials: { phone_number_id: "106000000000001" },
+    name: "Shop",
+  },
+  viber_service_msg: {
+    external_id: "shop",
+    credentials: { connector: "bot", auth_token: "a-token" },
+    name: "Shop",
+  },
+};
 const identity = { apiKey, apiSecret, applicationId: made.id, privateKey: made.keys.privateKey };
 for (const authType of ["basic", "jwt"]) {
   const client = new Accounts(authType, identity, { apiHost });
-  const page = { external_id: "12345678", access_token: "a-token", name: "Shop" };
-  const created = await client.sendPostRequest(`${accounts}/messenger`, page);
-  assert.equal(created.data.provider, "messenger");
-  const listed = await client.sendGetRequest(`${accounts}/`, { page_size: "5" });
-  assert.equal(listed.data._embedded.length, 1);
-  const shown = await client.sendGetRequest(`${accounts}/messenger/12345678`);
-  assert.equal(shown.data.name, "Shop");
-  const patched = await client.sendPatchRequest(`${accounts}/messenger/12345678`, { name: "Till" });
-  assert.equal(patched.data.name, "Till");
-  const links = `${accounts}/messenger/12345678/applications`;
-  const linked = await client.sendPostRequest(links, { application: made.id });
-  assert.deepEqual(linked.data.applications, [made.id]);
-  await refused(client.sendPostRequest(links, { application: made.id }), 409);
-  await client.sendDeleteRequest(`${links}/${made.id}`);
-  await client.sendDeleteRequest(`${accounts}/messenger/12345678`);
-  await refused(client.sendGetRequest(`${accounts}/messenger/12345678`), 404);
+  for (const [provider, body] of Object.entries(accountsOf)) {
+    const one = `${accounts}/${provider}/${body.external_id}`;
+    const created = await client.sendPostRequest(`${accounts}/${provider}`, body);
+    assert.equal(created.data.provider, provider);
+    await refused(client.sendPostRequest(`${accounts}/${provider}`, body), 400);
+    const shown = await client.sendGetRequest(one);
+    assert.equal(shown.data.name, "Shop");
+    assert.equal("access_token" in shown.data, provider === "messenger");
+    const patched = await client.sendPatchRequest(one, { name: "Till" });
+    assert.equal(patched.data.name, "Till");
+    const links = `${one}/applications`;
+    const linked = await client.sendPostRequest(links, { application: made.id });
+    assert.deepEqual(linked.data.applications, [made.id]);
+    await refused(client.sendPostRequest(links, { application: made.id }), 409);
+    await client.sendDeleteRequest(`${links}/${made.id}`);
+    await refused(client.sendDeleteRequest(`${links}/${made.id}`), 409);
+    await refused(client.sendPostRequest(links, { application: "unknown" }), 403);
+  }
+  const all = await client.sendGetRequest(`${accounts}/`, { page_size: "5" });
+  assert.equal(all.data._embedded.length, 3);
+  const bare = await client.sendGetRequest(accounts, { page_size: "2", page_number: "2" });
+  assert.deepEqual(bare.data._embedded.map((each) => each.provider), ["viber_service_msg"]);
+  for (const [provider, body] of Object.entries(accountsOf)) {
+    const found = await client.sendGetRequest(accounts, { provider });
+    assert.deepEqual(found.data._embedded.map((each) => each.external_id), [body.external_id]);
+    await client.sendDeleteRequest(`${accounts}/${provider}/${body.external_id}`);
+    await refused(client.sendGetRequest(`${accounts}/${provider}/${body.external_id}`), 404);
+  }
 }
 
 await vonage.applications.deleteApplication(made.id);
