@@ -82,7 +82,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt, as it is kept; `url` is where it went, and `retry_after` what was asked for."""
+    """One attempt, as it is kept; `retry_after` is what was asked for."""
 
     tried: int
     started_at: Moment
@@ -91,7 +91,13 @@ class Attempt:
     status: int | None = None
     detail: str | None = None
     retry_after: timedelta | None = None
-    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """No attempt was made: it goes to another URL by now, which may be paused or down."""
+
+    url: str
 
 
 @dataclass(frozen=True, slots=True)

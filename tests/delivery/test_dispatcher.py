@@ -213,7 +213,7 @@ async def test_a_bug_in_an_attempt_costs_a_turn_and_not_the_message(world: World
     page = await world.page(application=await world.application("https://desk.example/in"))
     await world.hear(said("hello", to=page))
 
-    async def break_down(_: object) -> object:
+    async def break_down(*_: object) -> object:
         raise KeyError("a bug")
 
     dispatcher = dispatcher_of(world, {"deliver": break_down}, in_flight=1)  # type: ignore[dict-item] # a bug of ours

@@ -36,8 +36,8 @@ async def attempt_at(world: World, url: str, *, egress: Egress) -> Attempt:
         clock=now,
         metrics=Metrics(),
     )
-    attempt = await sender.attempt(item)
-    assert attempt is not None
+    attempt = await sender.attempt(item, url)
+    assert isinstance(attempt, Attempt)
     return attempt
 
 

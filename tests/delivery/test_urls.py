@@ -96,6 +96,35 @@ async def test_410_pauses_the_url_and_what_waits_goes_out_when_it_is_resumed(
     assert await look(database_url, "SELECT paused_at FROM destinations") == [(None,)]
 
 
+async def test_an_application_that_moves_to_a_paused_url_hears_nothing_there(
+    world: World,
+) -> None:
+    async with Receiver() as before, Receiver() as paused:
+        await world.tenant()
+        application = await world.application(before.url)
+        page = await world.page(application=application)
+        pause = destinations.pause(ACME, paused.url, because=Paused.REQUESTED, now=now())
+        await world.store.commit(pause)
+        async with dispatching(world) as dispatcher:
+            await world.hear(said("1", to=page))
+            dispatcher.wake()
+            await before.until(1)
+            await until_nothing_is_left(world)
+            await put(world, application, paused.url)
+            accepted = await world.hear(said("2", to=page))
+            dispatcher.arrived(accepted.lanes)
+            await asyncio.sleep(0.2)
+            heard_while_paused = list(paused.texts)
+
+            await world.store.commit(destinations.resume(ACME, paused.url, now=now()))
+            dispatcher.wake()
+            await paused.until(1)
+            await until_nothing_is_left(world)
+
+    assert heard_while_paused == []
+    assert (before.texts, paused.texts) == (["1"], ["2"])
+
+
 async def test_a_pause_outlives_the_process_and_its_24_hours_begin_when_it_ends(
     world: World,
 ) -> None:

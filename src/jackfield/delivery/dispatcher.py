@@ -16,8 +16,7 @@ import structlog
 
 from jackfield.clock import Clock
 from jackfield.crashpoints import Crashpoint, reach
-from jackfield.deliveries import Attempt, Outcome, Pending
-from jackfield.delivery.gates import Gate
+from jackfield.deliveries import Attempt, Elsewhere, Outcome, Pending
 from jackfield.delivery.lanes import Lanes, Start
 from jackfield.delivery.recording import Recorder
 from jackfield.delivery.supply import Supply
@@ -27,10 +26,11 @@ from jackfield.units import Result, Store, Unit
 
 log = structlog.get_logger()
 
-AttemptOne = Callable[[Pending], Awaitable[Attempt | None]]
-"""Tries one pending thing once and says how it ended, or None when it is no longer to be done.
+AttemptOne = Callable[[Pending, str], Awaitable[Attempt | Elsewhere | None]]
+"""Tries one pending thing once, at the URL whose gate let it through, and says how it ended.
 
-It raises nothing a stranger can cause.
+Elsewhere when it goes to another URL by now, and None when it is no longer to be done; nothing was
+tried then. It raises nothing a stranger can cause.
 """
 
 LONGEST_NAP = timedelta(seconds=5)
@@ -145,12 +145,13 @@ class Dispatcher:
         reach(Crashpoint.PICKED_NOT_CONNECTED)
         item = start.item
         try:
-            attempt = await self._attempt(item)
-            if attempt is None:
-                start.gate.abandon()
-            else:
+            attempt = await self._attempt(item, start.gate.url)
+            if isinstance(attempt, Attempt):
                 reach(Crashpoint.RESPONSE_NOT_RECORDED)
                 await self._record(start, attempt)
+            else:
+                start.gate.abandon()
+                self._follow(start, attempt)
         except Exception:
             # It stays due. Its conversation waits a moment, so that it is not sent without end.
             log.exception("dispatcher.outcome_not_recorded", subject=item.subject)
@@ -163,10 +164,10 @@ class Dispatcher:
             self._metrics.in_flight.set(len(self._busy))
             self._news.set()
 
-    async def _attempt(self, item: Pending) -> Attempt | None:
+    async def _attempt(self, item: Pending, url: str) -> Attempt | Elsewhere | None:
         started_at = self._clock()
         try:
-            return await self._attempt_by_kind[item.kind](item)
+            return await self._attempt_by_kind[item.kind](item, url)
         except Exception:
             # A bug of ours must cost this message its turn, not its life.
             log.exception("attempt.broke", subject=item.subject)
@@ -180,15 +181,14 @@ class Dispatcher:
 
     async def _record(self, start: Start, attempt: Attempt) -> None:
         """Record how an attempt ended, and let go what may go because of that."""
-        item, now = start.item, self._clock()
+        item, gate, now = start.item, start.gate, self._clock()
         self._metrics.attempted(attempt.outcome)
         start.lane.learn(attempt.milliseconds)
         self._say(item, attempt)
         if attempt.outcome is Outcome.NOWHERE:
-            start.gate.abandon()
+            gate.abandon()
             await self._commit(self._supply.taken_back(item.lane))
             return
-        gate = self._gate_used(start, attempt)
         was_sound = gate.destination.is_sound
         has_next = await self._commit(self._recorder.recorded(item, attempt, gate, now=now))
         if has_next:
@@ -199,15 +199,12 @@ class Dispatcher:
         if gate.destination.is_sound and not was_sound:
             await self._supply.let_all_go(self._lanes, gate)
 
-    def _gate_used(self, start: Start, attempt: Attempt) -> Gate:
-        """Return the gate of the URL that was called, which may have changed meanwhile."""
-        if attempt.url is None or attempt.url == start.gate.url:
-            return start.gate
-        start.gate.abandon()
-        gate = self._supply.gate(start.gate.api_key, attempt.url)
-        gate.begin()
-        self._lanes.move(start.lane, gate)
-        return gate
+    def _follow(self, start: Start, elsewhere: Elsewhere | None) -> None:
+        """Send what is owed in a lane through the gate of the URL where it goes by now."""
+        if elsewhere is not None:
+            gate = self._supply.gate(start.gate.api_key, elsewhere.url)
+            self._lanes.move(start.lane, gate)
+            self._lanes.heard(start.item.lane)
 
     @staticmethod
     def _say(item: Pending, attempt: Attempt) -> None:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from jackfield.clock import SECOND, Clock, Moment
 from jackfield.crashpoints import Crashpoint, reach
-from jackfield.deliveries import Attempt, Deliveries, Outcome, Outgoing, Pending
+from jackfield.deliveries import Attempt, Deliveries, Elsewhere, Outcome, Outgoing, Pending
 from jackfield.delivery.signing import signed_headers
 from jackfield.egress import Egress, Failure, Reply, Unreached
 from jackfield.metrics import Metrics
@@ -50,10 +50,11 @@ class Sender:
         self._clock = clock
         self._metrics = metrics
 
-    async def attempt(self, item: Pending) -> Attempt | None:
+    async def attempt(self, item: Pending, url: str) -> Attempt | Elsewhere | None:
         """Send the delivery once, to where its application lives now, with the bytes it has.
 
-        Returns None when it is no longer to be done: its account was deleted, say.
+        Returns Elsewhere, and nothing is sent, when that is not `url`, whose gate let it through;
+        None when it is no longer to be done: its account was deleted, say.
         """
         outgoing = await self._store.read(self._deliveries.outgoing(item))
         started_at = self._clock()
@@ -62,17 +63,17 @@ class Sender:
         if outgoing.url is None:
             detail = "the application it was bound to has no inbound URL any more"
             return Attempt(item.tries + 1, started_at, 0, Outcome.NOWHERE, detail=detail)
+        if outgoing.url != url:
+            return Elsewhere(outgoing.url)
         answer = await self._egress.post(
-            outgoing.url,
+            url,
             body=outgoing.body,
             headers=self._headers(item, outgoing, now=started_at),
             connect_timeout=CONNECT_TIMEOUT,
             total_timeout=TOTAL_TIMEOUT,
         )
         ended_at = self._clock()
-        attempt = _attempt(
-            answer, item=item, url=outgoing.url, started_at=started_at, ended_at=ended_at
-        )
+        attempt = _attempt(answer, item=item, started_at=started_at, ended_at=ended_at)
         if item.tries:
             self._metrics.retried_total.inc()
         if attempt.outcome is Outcome.DELIVERED:
@@ -102,14 +103,13 @@ def _attempt(
     answer: Reply | Unreached,
     *,
     item: Pending,
-    url: str,
     started_at: Moment,
     ended_at: Moment,
 ) -> Attempt:
     tried, milliseconds = item.tries + 1, max(ended_at - started_at, 0)
     if isinstance(answer, Unreached):
         outcome = _UNREACHED.get(answer.failure, Outcome.UNREACHABLE)
-        return Attempt(tried, started_at, milliseconds, outcome, detail=answer.detail, url=url)
+        return Attempt(tried, started_at, milliseconds, outcome, detail=answer.detail)
     return Attempt(
         tried,
         started_at,
@@ -117,7 +117,6 @@ def _attempt(
         outcome_of(answer.status),
         status=answer.status,
         retry_after=retry_after(answer.headers.get("retry-after"), now=ended_at),
-        url=url,
     )
 
 
