@@ -162,6 +162,18 @@ async def test_who_is_set_aside_waits_alone_and_the_next_goes(
     assert set_aside == [(head.subject,)]
 
 
+async def test_who_is_held_again_is_not_set_aside_any_more(desk: Desk, database_url: str) -> None:
+    await desk.hear("1", "1")
+    head, _ = await desk.due()
+    failed = attempt(1, Outcome.FAILED)
+    await desk.store.commit(deliveries.set_aside(head, failed, due_at=LATER, now=NOW))
+
+    await desk.store.commit(deliveries.take_back(head.lane))
+
+    held = await look(database_url, "SELECT state, aside_at FROM deliveries")
+    assert held == [("held", None)] * 2
+
+
 async def test_who_waits_behind_is_not_due_until_it_is_called(
     desk: Desk, database_url: str
 ) -> None:

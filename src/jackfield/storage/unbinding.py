@@ -42,6 +42,7 @@ _HOLD = Prepared(
         link_version=None,
         body=None,
         bound_at=None,
+        aside_at=None,
     )
     .returning(deliveries.c.account_id),
 )
