@@ -46,7 +46,7 @@ _HELD_IS_DEAD = Prepared(
     .values(state="dead", held_because=None, finished_at=bindparam("now")),
 )
 
-_CALL_NEXT = Prepared(
+CALL_NEXT = Prepared(
     update(pending)
     .where(
         pending.c.number
@@ -107,7 +107,7 @@ def give_up(account_id: int, *, now: Moment) -> Steps[None]:
         yield _DEAD.many([{"delivery_id": subject, "now": now} for subject, _ in rows])
         # Another account's conversation may have the same number, and wait behind these.
         ended = sorted({conversation for _, conversation in rows})
-        yield _CALL_NEXT.many([{"of_conversation": one, "now": now} for one in ended])
+        yield CALL_NEXT.many([{"of_conversation": one, "now": now} for one in ended])
     ((held,),) = yield _HELD(of_account_id=account_id)
     yield _HELD_IS_DEAD(of_account_id=account_id, now=now)
     yield tally(Tally.DIED, len(rows) + held)

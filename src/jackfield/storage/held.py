@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Integer, bindparam, exists, or_, select, text, update
+from sqlalchemy import Integer, and_, bindparam, exists, or_, select, text, update
 
 from jackfield.accounts import Standing
 from jackfield.balance import Tally
@@ -65,14 +65,19 @@ _hears = or_(
     ),
     exists().where(tenants.c.api_key == accounts.c.api_key, tenants.c.inbound_url.is_not(None)),
 )
+IS_HEARD = and_(
+    accounts.c.standing != Standing.CLAIMED,
+    exists().where(tenants.c.api_key == accounts.c.api_key, tenants.c.disabled_at.is_(None)),
+    _hears,
+)
+"""Of an account: a message to it is bound to somebody, as `deliveries.bind` decides."""
+
 _STRANDED = Prepared(
     update(accounts)
     .where(
         accounts.c.id.in_(_who_holds.scalar_subquery()),
         accounts.c.releasing == 0,
-        accounts.c.standing != Standing.CLAIMED,
-        exists().where(tenants.c.api_key == accounts.c.api_key, tenants.c.disabled_at.is_(None)),
-        _hears,
+        IS_HEARD,
     )
     .values(releasing=1)
     .returning(accounts.c.id),

@@ -1,0 +1,297 @@
+"""Sends again what was given up or delivered, or copies of it to a URL where somebody tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+import structlog
+
+from jackfield.clock import Clock, Moment
+from jackfield.delivery.records import DeliveryDetails, DeliveryRecords, Selection, State
+from jackfield.ids import uuid7
+from jackfield.messages import decode, render
+from jackfield.problems import Conflict, NotFound
+from jackfield.units import Steps, Store, Unit, alone, unit
+
+log = structlog.get_logger()
+
+SLICE: Final = 200
+"""Deliveries per transaction: few enough that the hot path never waits long behind one."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """How many go to where they were bound, and how many to whoever hears their account now."""
+
+    pending: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What somebody said, as it is kept: `content` is as `messages.encode` made it."""
+
+    provider: str
+    external_id: str
+    address: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A delivery to be copied; `body` is None if it was never bound, `told` if nothing is kept."""
+
+    id: str
+    message_id: str
+    api_key: str
+    account_id: int
+    person: str
+    application_id: str | None
+    body: bytes | None
+    told: Told | None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A copy of a delivery on its way to a test URL, and the bytes it will have."""
+
+    id: str
+    original: Original
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a long replay has come: behind the place `after`, and not beyond `until`.
+
+    The end is where the newest delivery was when it began: else it would replay what it sent.
+    """
+
+    after: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What one step of a replay did.
+
+    `chosen` deliveries were meant; of them `pending` go to where they were bound and `held` to
+    whoever hears their account now. The rest could not be replayed: somebody was quicker, or
+    nobody is there who would hear them. `goes_on_at` is None when there are no more.
+    """
+
+    chosen: int
+    pending: int
+    held: int
+    goes_on_at: Place | None
+
+
+class Replays(Protocol):
+    """What replaying asks of the store."""
+
+    def put_back(self, delivery_ids: Sequence[str], *, now: Moment) -> Unit[PutBack]:
+        """Let those that are dead or delivered go out again, in this order, and call it new.
+
+        With the bytes they have, where the one they are bound to is there. Else those that
+        somebody hears are held again, and their account lets them go in its old order.
+        """
+        ...
+
+    def originals(self, delivery_ids: Sequence[str]) -> Unit[list[Original]]:
+        """Return those that are there, in this order."""
+        ...
+
+    def add_copies(self, copies: Sequence[Copy], *, url: str, now: Moment) -> Unit[None]:
+        """Store copies that go to `url` in this order, beside everything else."""
+        ...
+
+
+class Replaying:
+    """Replays one delivery, or many in slices; `arrived` and `released` wake who brings them."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        records: DeliveryRecords,
+        replays: Replays,
+        clock: Clock,
+        arrived: Callable[[], None],
+        released: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._records = records
+        self._replays = replays
+        self._clock = clock
+        self._arrived = arrived
+        self._released = released
+
+    async def one(
+        self, delivery_id: str, *, among: Selection, to: str | None = None
+    ) -> DeliveryDetails:
+        """Replay one delivery, or copy it `to` a test URL; return what is now on its way.
+
+        Raises NotFound for one that is not the tenant's or application's in `among`, and
+        Conflict for one that is still on its way or that nobody would hear.
+        """
+        there = await self._found(delivery_id, among=among)
+        if to is not None:
+            return await self._copy_of(delivery_id, to=to, among=among)
+        _check_done(there)
+        put = await self._put_back([delivery_id])
+        now_there = await self._found(delivery_id, among=among)
+        if put == PutBack(0, 0):
+            _check_done(now_there)  # somebody else was quicker
+            raise Conflict(
+                "Nobody would hear it: the application it went to is gone or has no URL, and its "
+                "account is linked to no other. Link the account first.",
+                title="Delivery conflict",
+            )
+        return now_there
+
+    async def some(
+        self, selection: Selection, *, place: Place | None, slices: int, to: str | None = None
+    ) -> Replayed:
+        """Replay what is selected, oldest first, in so many transactions at most.
+
+        Begins where `place` says, or at the oldest. Tests are replayed one by one only.
+        """
+        done = await self._begun(place)
+        for _ in range(slices):
+            if done.goes_on_at is None:
+                break
+            done = await self._slice(selection, done, done.goes_on_at, to=to)
+        if done.chosen:
+            log.info("deliveries.replayed", chosen=done.chosen, is_test=to is not None)
+        return done
+
+    async def count(self, selection: Selection, *, place: Place | None, looks: int) -> Replayed:
+        """Count what `some` would choose, in so many looks at most; nothing is changed."""
+        done = await self._begun(place)
+        for _ in range(looks):
+            at = done.goes_on_at
+            if at is None:
+                break
+            work = self._records.count(_real(selection), after=at.after, until=at.until)
+            counted = await self._store.read(work)
+            done = replace(
+                done,
+                chosen=done.chosen + counted.count,
+                goes_on_at=_moved(at, counted.goes_on_at),
+            )
+        return done
+
+    async def _begun(self, place: Place | None) -> Replayed:
+        begin = place or Place(0, await self._store.read(self._records.last()))
+        return Replayed(0, 0, 0, begin)
+
+    async def _slice(
+        self, selection: Selection, done: Replayed, at: Place, *, to: str | None
+    ) -> Replayed:
+        work = self._records.oldest(_real(selection), after=at.after, until=at.until, limit=SLICE)
+        chosen = await self._store.read(work)
+        put = PutBack(0, 0)
+        if chosen.lines and to is None:
+            put = await self._put_back([line.id for line in chosen.lines])
+        elif chosen.lines and to is not None:
+            put = PutBack(len(await self._copy([line.id for line in chosen.lines], to=to)), 0)
+        return Replayed(
+            done.chosen + len(chosen.lines),
+            done.pending + put.pending,
+            done.held + put.held,
+            _moved(at, chosen.goes_on_at),
+        )
+
+    async def _put_back(self, delivery_ids: Sequence[str]) -> PutBack:
+        work = self._replays.put_back(delivery_ids, now=self._clock())
+        # Alone: what is held again and the mark on its account must be seen together.
+        put = await self._store.commit(alone(work))
+        if put.pending:
+            self._arrived()
+        if put.held:
+            self._released()
+        return put
+
+    async def _copy(self, delivery_ids: Sequence[str], *, to: str) -> list[str]:
+        work = copy(delivery_ids, to=to, now=self._clock(), replays=self._replays)
+        copies = await self._store.commit(work)
+        self._arrived()
+        return copies
+
+    async def _copy_of(self, delivery_id: str, *, to: str, among: Selection) -> DeliveryDetails:
+        for copy_id in await self._copy([delivery_id], to=to):
+            return await self._found(copy_id, among=among)
+        raise Conflict(
+            "There is nothing left of it to send: it was never bound, and its message is gone.",
+            title="Delivery conflict",
+        )
+
+    async def _found(self, delivery_id: str, *, among: Selection) -> DeliveryDetails:
+        found = await self._store.read(self._records.find(delivery_id))
+        if found is None or not is_among(found, among):
+            raise NotFound
+        return found
+
+
+@unit
+def copy(
+    delivery_ids: Sequence[str], *, to: str, now: Moment, replays: Replays
+) -> Steps[list[str]]:
+    """Store a copy of each delivery that has bytes, to go to the URL `to`; return their ids.
+
+    What was never bound gets the bytes that an application of webhook version v1 would hear.
+    """
+    originals = yield from replays.originals(delivery_ids)
+    copies = [
+        Copy(uuid7(), original, body)
+        for original in originals
+        if (body := _body(original)) is not None
+    ]
+    yield from replays.add_copies(copies, url=to, now=now)
+    return [each.id for each in copies]
+
+
+def is_among(details: DeliveryDetails, selection: Selection) -> bool:
+    """Return whether a delivery is the tenant's and application's that are selected, if any."""
+    line = details.line
+    return selection.api_key in {None, line.api_key} and selection.application_id in {
+        None,
+        line.application_id,
+    }
+
+
+def _check_done(details: DeliveryDetails) -> None:
+    """Raise Conflict for what is still on its way."""
+    if details.line.state is State.PENDING:
+        raise Conflict(
+            "It is still on its way, so there is nothing to replay.", title="Delivery conflict"
+        )
+    if details.line.state is State.HELD:
+        raise Conflict(
+            f"It is held ({details.line.reason}) and goes out by itself once somebody hears it.",
+            title="Delivery conflict",
+        )
+
+
+def _real(selection: Selection) -> Selection:
+    return replace(selection, without_tests=True)
+
+
+def _moved(place: Place, after: int | None) -> Place | None:
+    return None if after is None else replace(place, after=after)
+
+
+def _body(original: Original) -> bytes | None:
+    told = original.told
+    if original.body is not None or told is None:
+        return original.body
+    return render(
+        decode(told.content),
+        message_uuid=original.message_id,
+        provider=told.provider,
+        account=told.external_id,
+        person=told.address,
+        webhook_version="v1",
+    )

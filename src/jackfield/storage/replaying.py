@@ -1,0 +1,212 @@
+"""Puts deliveries back among what is to be done, and copies of them beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, bindparam, exists, or_, select, update
+
+from jackfield.clock import Moment
+from jackfield.deliveries import Held, conversation, lane, shard
+from jackfield.delivery.records import Kind, State
+from jackfield.delivery.replaying import Copy, Original, PutBack, Told
+from jackfield.storage.arrivals import PENDING
+from jackfield.storage.dialects import Prepared, insert
+from jackfield.storage.held import IS_HEARD
+from jackfield.storage.tables import accounts, applications, deliveries, messages, tenants
+from jackfield.units import Row, Rows, Steps, unit
+
+_is_done = (
+    deliveries.c.id == bindparam("delivery_id"),
+    or_(
+        deliveries.c.state == State.DEAD.value,
+        deliveries.c.state == State.DELIVERED.value,
+    ),
+)
+
+_its_target_is_there = or_(
+    deliveries.c.url.is_not(None),
+    exists().where(
+        applications.c.id == deliveries.c.application_id,
+        applications.c.inbound_url.is_not(None),
+    ),
+    and_(
+        deliveries.c.application_id.is_(None),
+        exists().where(
+            tenants.c.api_key == deliveries.c.api_key,
+            tenants.c.inbound_url.is_not(None),
+        ),
+    ),
+)
+
+# The state is looked at and changed in one statement: of two replays at once, one finds it.
+_SEND_AGAIN = Prepared(
+    update(deliveries)
+    .where(*_is_done, deliveries.c.body.is_not(None), _its_target_is_there)
+    .values(state=State.PENDING.value, held_because=None, finished_at=None, aside_at=None)
+    .returning(
+        deliveries.c.id,
+        deliveries.c.api_key,
+        deliveries.c.account_id,
+        deliveries.c.person,
+        deliveries.c.application_id,
+        deliveries.c.url,
+    ),
+)
+
+_HOLD_AGAIN = Prepared(
+    update(deliveries)
+    .where(
+        *_is_done,
+        deliveries.c.kind == Kind.INBOUND.value,
+        exists().where(messages.c.id == deliveries.c.message_id),
+        exists().where(accounts.c.id == deliveries.c.account_id, IS_HEARD),
+    )
+    .values(
+        state=State.HELD.value,
+        held_because=Held.RELEASING.value,
+        application_id=None,
+        link_version=None,
+        body=None,
+        bound_at=None,
+        finished_at=None,
+        aside_at=None,
+    )
+    .returning(deliveries.c.account_id),
+)
+
+_MARK_RELEASING = Prepared(
+    update(accounts).where(accounts.c.id == bindparam("account_id")).values(releasing=1),
+)
+
+_ORIGINAL = Prepared(
+    select(
+        deliveries.c.id,
+        deliveries.c.message_id,
+        deliveries.c.api_key,
+        deliveries.c.account_id,
+        deliveries.c.person,
+        deliveries.c.application_id,
+        deliveries.c.body,
+        messages.c.provider,
+        messages.c.account_external_id,
+        messages.c.address,
+        messages.c.content,
+    )
+    .outerjoin(messages, messages.c.id == deliveries.c.message_id)
+    .where(deliveries.c.id == bindparam("delivery_id")),
+)
+
+_COPY = Prepared(
+    insert(deliveries).values(
+        id=bindparam("id"),
+        kind=Kind.TEST.value,
+        message_id=bindparam("message_id"),
+        api_key=bindparam("api_key"),
+        account_id=bindparam("account_id"),
+        person=bindparam("person"),
+        state=State.PENDING.value,
+        application_id=bindparam("application_id"),
+        url=bindparam("url"),
+        body=bindparam("body"),
+        accepted_at=bindparam("now"),
+        bound_at=bindparam("now"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """What a row of `pending` is made of."""
+
+    delivery_id: str
+    api_key: str
+    account_id: int
+    person: str
+    application_id: str | None
+    url: str | None
+
+
+@unit
+def put_back(delivery_ids: Sequence[str], *, now: Moment) -> Steps[PutBack]:
+    """See `Replays.put_back`."""
+    rows = yield _SEND_AGAIN.many([{"delivery_id": one} for one in delivery_ids])
+    owed = [_Owed(*row) for row in rows]
+    if owed:
+        yield PENDING.many([_pending(one, now) for one in owed])
+    sent = {one.delivery_id for one in owed}
+    others = [{"delivery_id": one} for one in delivery_ids if one not in sent]
+    held: Rows = []
+    if others:
+        held = yield _HOLD_AGAIN.many(others)
+    if held:
+        waiting = sorted({account_id for (account_id,) in held})
+        yield _MARK_RELEASING.many([{"account_id": account_id} for account_id in waiting])
+    return PutBack(len(owed), len(held))
+
+
+@unit
+def originals(delivery_ids: Sequence[str]) -> Steps[list[Original]]:
+    """See `Replays.originals`."""
+    rows = yield _ORIGINAL.many([{"delivery_id": one} for one in delivery_ids])
+    return [_original(row) for row in rows]
+
+
+@unit
+def add_copies(copies: Sequence[Copy], *, url: str, now: Moment) -> Steps[None]:
+    """See `Replays.add_copies`."""
+    if not copies:
+        return
+    yield _COPY.many(
+        [
+            {
+                "id": copy.id,
+                "message_id": copy.original.message_id,
+                "api_key": copy.original.api_key,
+                "account_id": copy.original.account_id,
+                "person": copy.original.person,
+                "application_id": copy.original.application_id,
+                "url": url,
+                "body": copy.body,
+                "now": now,
+            }
+            for copy in copies
+        ],
+    )
+    owed = [_owed(copy, url) for copy in copies]
+    yield PENDING.many([_pending(one, now) for one in owed])
+
+
+def _owed(copy: Copy, url: str) -> _Owed:
+    original = copy.original
+    return _Owed(
+        copy.id,
+        original.api_key,
+        original.account_id,
+        original.person,
+        original.application_id,
+        url,
+    )
+
+
+def _pending(owed: _Owed, now: Moment) -> dict[str, object]:
+    # A test URL has a lane and conversations of its own, so that it holds up nothing real.
+    target = owed.url or owed.application_id
+    return {
+        "subject": owed.delivery_id,
+        "shard": shard(owed.account_id, owed.person),
+        "lane": lane(owed.api_key, target),
+        "conversation": conversation(owed.account_id, owed.person, target),
+        "account_id": owed.account_id,
+        "due_at": now,
+        "since": now,
+    }
+
+
+def _original(row: Row) -> Original:
+    *columns, provider, external_id, address, content = row
+    told = None if content is None else Told(provider, external_id, address, content)
+    values: list[Any] = [*columns, told]
+    return Original(*values)
