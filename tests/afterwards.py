@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -11,11 +11,18 @@ from jackfield.delivery.dispatcher import Dispatcher
 from jackfield.delivery.rebinding import Rebinding
 from jackfield.delivery.release import Releaser
 from jackfield.delivery.replaying import Replaying
-from jackfield.storage import delivery_records, held, rebinding, replaying
+from jackfield.storage import (
+    deliveries,
+    delivery_records,
+    destinations,
+    held,
+    rebinding,
+    replaying,
+)
 from world import World
 
 
-def _nobody() -> None:
+def _nobody(*_: object) -> None:
     """Wake nobody."""
 
 
@@ -23,7 +30,7 @@ def replaying_in(
     world: World,
     *,
     clock: Clock = now,
-    arrived: Callable[[], None] = _nobody,
+    arrived: Callable[[Collection[int]], None] = _nobody,
     released: Callable[[], None] = _nobody,
 ) -> Replaying:
     """Return what replays in a world."""
@@ -48,6 +55,8 @@ async def releasing(world: World, dispatcher: Dispatcher) -> AsyncIterator[Relea
     releaser = Releaser(
         world.store,
         held,
+        deliveries,
+        destinations,
         clock=now,
         retention=timedelta(days=7),
         released=dispatcher.wake,

@@ -140,6 +140,8 @@ def bind(receiver: Receiver) -> Binding | Held:
 def conversation(account_id: int, person: str, application_id: str | None) -> int:
     """Return the 64-bit number of a conversation: account, person and application.
 
+    A test URL in the application's place gives a conversation of its own.
+
     Two conversations may share a number; they then wait for each other, and nothing is lost.
     """
     name = f"{account_id}/{application_id or ''}/{person}".encode()
@@ -155,7 +157,8 @@ def conversation_aside(delivery_id: str) -> int:
 def lane(api_key: str, application_id: str | None) -> int:
     """Return the 64-bit number of a lane: all that one tenant owes to one application.
 
-    Without an application it is what the tenant owes to its own URL.
+    Without an application it is what the tenant owes to its own URL. A test URL in its place
+    gives the lane of the tests that go there.
     """
     name = f"{api_key}/{application_id or ''}".encode()
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), signed=True)
@@ -279,6 +282,6 @@ class Deliveries(Protocol):
         """Keep at most `limit` whose 24 hours began before that as dead; return how many."""
         ...
 
-    def take_back(self, lane: int) -> Unit[None]:
-        """Hold all that is pending in a lane which goes nowhere any more."""
+    def take_back(self, lane: int, *, now: Moment) -> Unit[None]:
+        """Hold all that is pending in a lane which goes nowhere any more; tests are dead."""
         ...

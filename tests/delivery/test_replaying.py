@@ -56,7 +56,8 @@ async def test_a_replay_has_the_same_id_the_same_message_and_the_same_bytes(
         await until_recorded(world, 1)
         (delivery_id,) = await deliveries(database_url)
 
-        details = await replaying_in(world, arrived=dispatcher.wake).one(delivery_id, among=ACME)
+        replaying = replaying_in(world, arrived=dispatcher.arrived)
+        details = await replaying.one(delivery_id, among=ACME)
         await receiver.until(2)
         await until_recorded(world, 2)
 
@@ -114,7 +115,7 @@ async def test_what_is_being_delivered_is_not_replayed(world: World, database_ur
         dispatcher.wake()
         await called.wait()
         (delivery_id,) = await deliveries(database_url)
-        replaying = replaying_in(world, arrived=dispatcher.wake)
+        replaying = replaying_in(world, arrived=dispatcher.arrived)
 
         with pytest.raises(Conflict, match="still on its way"):
             await replaying.one(delivery_id, among=ACME)
@@ -179,7 +180,7 @@ async def test_a_replay_to_a_test_url_ends_although_its_copies_are_delivered_mea
         await receiver.until(3)
         await until_nothing_is_left(world)
         delivered = Selection(api_key="acme0001", state=State.DELIVERED)
-        replaying = replaying_in(world, arrived=dispatcher.wake)
+        replaying = replaying_in(world, arrived=dispatcher.arrived)
 
         first = await replaying.some(delivered, place=None, slices=1, to=receiver.url + "/test")
         await receiver.until(6)
@@ -237,7 +238,7 @@ async def test_a_test_url_that_fails_holds_up_no_real_message(
         dispatcher.wake()
         await until_recorded(world, 1)
         (delivery_id,) = await deliveries(database_url)
-        await replaying_in(world, arrived=dispatcher.wake).one(
+        await replaying_in(world, arrived=dispatcher.arrived).one(
             delivery_id, among=ACME, to=trial.url
         )
         await trial.until(1)

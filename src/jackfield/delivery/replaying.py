@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 import structlog
 
 from jackfield.clock import Clock, Moment
+from jackfield.deliveries import lane
 from jackfield.delivery.records import DeliveryDetails, DeliveryRecords, Selection, State
 from jackfield.ids import uuid7
 from jackfield.messages import decode, render
@@ -23,10 +24,14 @@ SLICE: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class PutBack:
-    """How many go to where they were bound, and how many to whoever hears their account now."""
+    """How many go to where they were bound, and how many to whoever hears their account now.
+
+    `lanes` have something to do because of that.
+    """
 
     pending: int
     held: int
+    lanes: frozenset[int] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,7 @@ class Replaying:
         records: DeliveryRecords,
         replays: Replays,
         clock: Clock,
-        arrived: Callable[[], None],
+        arrived: Callable[[Collection[int]], None],
         released: Callable[[], None],
     ) -> None:
         self._store = store
@@ -209,7 +214,7 @@ class Replaying:
         # Alone: what is held again and the mark on its account must be seen together.
         put = await self._store.commit(alone(work))
         if put.pending:
-            self._arrived()
+            self._arrived(put.lanes)
         if put.held:
             self._released()
         return put
@@ -217,8 +222,8 @@ class Replaying:
     async def _copy(self, delivery_ids: Sequence[str], *, to: str) -> list[str]:
         work = copy(delivery_ids, to=to, now=self._clock(), replays=self._replays)
         copies = await self._store.commit(work)
-        self._arrived()
-        return copies
+        self._arrived({lane(each.original.api_key, to) for each in copies})
+        return [each.id for each in copies]
 
     async def _copy_of(self, delivery_id: str, *, to: str, among: Selection) -> DeliveryDetails:
         for copy_id in await self._copy([delivery_id], to=to):
@@ -238,8 +243,8 @@ class Replaying:
 @unit
 def copy(
     delivery_ids: Sequence[str], *, to: str, now: Moment, replays: Replays
-) -> Steps[list[str]]:
-    """Store a copy of each delivery that has bytes, to go to the URL `to`; return their ids.
+) -> Steps[list[Copy]]:
+    """Store a copy of each delivery that has bytes, to go to the URL `to`.
 
     What was never bound gets the bytes that an application of webhook version v1 would hear.
     """
@@ -250,7 +255,7 @@ def copy(
         if (body := _body(original)) is not None
     ]
     yield from replays.add_copies(copies, url=to, now=now)
-    return [each.id for each in copies]
+    return copies
 
 
 def is_among(details: DeliveryDetails, selection: Selection) -> bool:

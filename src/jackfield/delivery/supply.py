@@ -71,7 +71,7 @@ class Supply:
     def taken_back(self, lane: int) -> Unit[None]:
         """Return the unit that holds everything in a lane that goes nowhere."""
         log.warning("lane.goes_nowhere", lane=lane)
-        return self._deliveries.take_back(lane)
+        return self._deliveries.take_back(lane, now=self._clock())
 
     async def bring(self, lanes: Lanes, *, busy: Collection[int]) -> None:
         """Fill the lanes that have run dry. `busy` are the conversations with one in flight."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Integer, and_, bindparam, case, select
+from sqlalchemy import Integer, and_, bindparam, select
 
-from jackfield.deliveries import conversation
+from jackfield.deliveries import conversation, conversation_aside
 from jackfield.delivery.records import AttemptLine, DeliveryDetails
 from jackfield.storage.delivery_pages import LINE_COLUMNS, count, last, line, newest, oldest
 from jackfield.storage.dialects import Prepared
+from jackfield.storage.lanes import URL
 from jackfield.storage.tables import (
     applications,
     attempts,
@@ -22,12 +23,6 @@ from jackfield.units import Steps, unit
 __all__ = ["count", "find", "last", "newest", "oldest"]
 
 _MOST_ATTEMPTS = 200
-
-_goes_to = case(
-    (deliveries.c.url.is_not(None), deliveries.c.url),
-    (deliveries.c.application_id.is_(None), tenants.c.inbound_url),
-    else_=applications.c.inbound_url,
-)
 
 _FIND = Prepared(
     select(
@@ -46,12 +41,12 @@ _FIND = Prepared(
     .outerjoin(applications, applications.c.id == deliveries.c.application_id)
     .outerjoin(
         destinations,
-        and_(destinations.c.api_key == deliveries.c.api_key, destinations.c.url == _goes_to),
+        and_(destinations.c.api_key == deliveries.c.api_key, destinations.c.url == URL),
     )
     .where(deliveries.c.id == bindparam("delivery_id")),
 )
 
-# By its conversation, which is what there is an index of.
+# By its conversation, which is what there is an index of; out of order it has one of its own.
 _TO_BE_DONE = Prepared(
     select(pending.c.due_at).where(
         pending.c.conversation == bindparam("conversation"),
@@ -85,7 +80,12 @@ def find(delivery_id: str) -> Steps[DeliveryDetails | None]:
     account_id, person, link_version, bound_at, aside_at, *url = row[len(LINE_COLUMNS) :]
     paused_at, paused_because, breaker = url
     number = conversation(account_id, person, there.url or there.application_id)
-    waiting = yield _TO_BE_DONE(conversation=number, delivery_id=delivery_id)
+    waiting = yield _TO_BE_DONE.many(
+        [
+            {"conversation": each, "delivery_id": delivery_id}
+            for each in (number, conversation_aside(delivery_id))
+        ],
+    )
     tried = yield _ATTEMPTS(delivery_id=delivery_id, limit=_MOST_ATTEMPTS)
     return DeliveryDetails(
         line=there,

@@ -128,8 +128,11 @@ def lanes(api_key: str, url: str) -> Steps[list[int]]:
     """See `Destinations.lanes`."""
     rows = yield _APPLICATIONS(api_key=api_key, url=url)
     own = yield _OWN(api_key=api_key, url=url)
-    return [lane(api_key, application_id) for (application_id,) in rows] + [
-        lane(key, None) for (key,) in own
+    tests = lane(api_key, url)
+    return [
+        *(lane(api_key, application_id) for (application_id,) in rows),
+        *(lane(key, None) for (key,) in own),
+        tests,
     ]
 
 

@@ -92,7 +92,7 @@ def expire(lane: int, *, begun_before: Moment, now: Moment, limit: int) -> Steps
         yield tally(Tally.DIED, len(taken))
         yield _DEAD.many([{"delivery_id": subject, "now": now} for _, subject, _ in overdue])
         ended = sorted({conversation for _, _, conversation in overdue})
-        yield _CALL_NEXT.many([{"of_conversation": one, "now": now} for one in ended])
+        yield CALL_NEXT.many([{"of_conversation": one, "now": now} for one in ended])
     return len(overdue)
 
 

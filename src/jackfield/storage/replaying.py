@@ -144,7 +144,7 @@ def put_back(delivery_ids: Sequence[str], *, now: Moment) -> Steps[PutBack]:
     if held:
         waiting = sorted({account_id for (account_id,) in held})
         yield _MARK_RELEASING.many([{"account_id": account_id} for account_id in waiting])
-    return PutBack(len(owed), len(held))
+    return PutBack(len(owed), len(held), frozenset(_lane(one) for one in owed))
 
 
 @unit
@@ -191,13 +191,17 @@ def _owed(copy: Copy, url: str) -> _Owed:
     )
 
 
-def _pending(owed: _Owed, now: Moment) -> dict[str, object]:
+def _lane(owed: _Owed) -> int:
     # A test URL has a lane and conversations of its own, so that it holds up nothing real.
+    return lane(owed.api_key, owed.url or owed.application_id)
+
+
+def _pending(owed: _Owed, now: Moment) -> dict[str, object]:
     target = owed.url or owed.application_id
     return {
         "subject": owed.delivery_id,
         "shard": shard(owed.account_id, owed.person),
-        "lane": lane(owed.api_key, target),
+        "lane": _lane(owed),
         "conversation": conversation(owed.account_id, owed.person, target),
         "account_id": owed.account_id,
         "due_at": now,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, delete, exists, or_, select, update
 
+from jackfield.clock import Moment
 from jackfield.deliveries import Held
 from jackfield.deliveries import lane as lane_of
 from jackfield.storage.dialects import Prepared
@@ -60,6 +61,22 @@ _TAKE_BACK = Prepared(
     ),
 )
 
+# Nobody else would want it.
+_TESTS_ARE_DEAD = Prepared(
+    update(deliveries)
+    .where(
+        deliveries.c.id.in_(select(pending.c.subject).where(*_in_the_lane)),
+        deliveries.c.state == "pending",
+        deliveries.c.kind == "test",
+    )
+    .values(state="dead", finished_at=bindparam("now"))
+    .returning(deliveries.c.id),
+)
+
+_END = Prepared(
+    delete(pending).where(*_in_the_lane, pending.c.subject == bindparam("delivery_id")),
+)
+
 # Whoever has nobody else to go to waits for the next link, which marks the account itself.
 _RELEASE_ELSEWHERE = Prepared(
     update(accounts)
@@ -101,12 +118,20 @@ def unbind(application_id: str) -> Steps[None]:
 def hold(application_id: str) -> Steps[None]:
     """See `Applications.hold`."""
     ((api_key,),) = yield _OWNER(application_id=application_id)
-    yield from take_back(lane_of(api_key, application_id))
+    yield from _hold(lane_of(api_key, application_id))
 
 
 @unit
-def take_back(lane: int) -> Steps[None]:
+def take_back(lane: int, *, now: Moment) -> Steps[None]:
     """See `Deliveries.take_back`."""
+    yield from _hold(lane)
+    rows = yield _TESTS_ARE_DEAD(of_lane=lane, now=now)
+    if rows:
+        yield _END.many([{"of_lane": lane, "delivery_id": each} for (each,) in rows])
+
+
+@unit
+def _hold(lane: int) -> Steps[None]:
     rows = yield _HOLD(of_lane=lane)
     if rows:
         yield _TAKE_BACK(of_lane=lane)
