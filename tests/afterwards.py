@@ -38,6 +38,7 @@ def replaying_in(
         world.store,
         records=delivery_records,
         replays=replaying,
+        copies=replaying,
         clock=clock,
         arrived=arrived,
         released=released,

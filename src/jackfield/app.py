@@ -14,6 +14,8 @@ from jackfield.accounts import Accounts, Standing
 from jackfield.api import front_door, routes
 from jackfield.api.applications import ApplicationPages
 from jackfield.api.authentication import Authentication
+from jackfield.api.deliveries import TenantDeliveries
+from jackfield.api.destinations import TenantDestinations
 from jackfield.api.external_accounts import ExternalAccounts
 from jackfield.api.idempotency import KeptAnswers
 from jackfield.api.operations import Operations
@@ -22,6 +24,7 @@ from jackfield.api.writes import Writes
 from jackfield.applications import Applications
 from jackfield.auth import ApiSecrets, Secrets
 from jackfield.clock import Clock
+from jackfield.delivery.afterwards import Afterwards
 from jackfield.delivery.destinations import Limits
 from jackfield.delivery.dispatcher import Dispatcher
 from jackfield.delivery.recording import Recorder
@@ -53,6 +56,7 @@ from jackfield.storage import (
     tenants,
     waiting,
 )
+from jackfield.storage.afterwards import connected
 from jackfield.storage.duty import PostgresDuty, SoleDuty
 from jackfield.storage.opening import OpenStore, open_postgres, open_sqlite
 from jackfield.tenants import Tenants
@@ -102,6 +106,13 @@ class Gateway:
         self.dispatcher.wake()
         self.duty.call()
 
+    @property
+    def afterwards(self) -> Afterwards:
+        """What may be done with deliveries when they went wrong, or well."""
+        return connected(
+            self.store, clock=self.clock, arrived=self.arrived, released=self.released
+        )
+
     async def close(self) -> None:
         """Let what is in flight end, record how, and close the store."""
         await self.shift.stop()
@@ -144,6 +155,8 @@ class Gateway:
                     clock=self.clock,
                     released=self.released,
                 ),
+                deliveries=TenantDeliveries(self.store, self.afterwards, clock=self.clock),
+                destinations=TenantDestinations(self.store, self.afterwards, clock=self.clock),
                 provider_webhooks=ProviderWebhooks(
                     self.store,
                     provider_apps=self.provider_apps,

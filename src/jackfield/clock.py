@@ -29,6 +29,16 @@ def after(moment: Moment, delay: timedelta) -> Moment:
     return Moment(moment + delay // timedelta(milliseconds=1))
 
 
+def read_iso(text: str) -> Moment | None:
+    """Return the moment that ISO 8601 says, in UTC where no zone is named; None if it is none."""
+    try:
+        when = datetime.fromisoformat(text)
+        zoned = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
+        return Moment((zoned - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1))
+    except (ValueError, OverflowError):
+        return None
+
+
 def iso(moment: Moment) -> str:
     """Return `moment` as ISO 8601 in UTC with milliseconds: `2026-01-02T03:04:05.678Z`."""
     text = datetime.fromtimestamp(moment // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%S")

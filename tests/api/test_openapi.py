@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from api.test_deliveries import INBOUND, desk_of, give_up
 from external_accounts import BASE, NUMBER, PAGE
 from gateway import APP_SECRET, Answer, Client, Doors, application, signature
 from jackfield.api import openapi
@@ -173,6 +174,7 @@ def test_the_secret_needs_no_token_and_the_token_is_for_accounts_only() -> None:
             if not path.endswith("/ping")}  # fmt: skip
 
     assert ways["beta"] == [{"basic": []}, {"bearer": []}]
+    assert ways["v1"] == [{"basic": []}, {"bearer": []}]
     assert ways["v2"] == [{"basic": []}]
 
 
@@ -274,6 +276,42 @@ async def test_answers_about_applications_are_as_documented(sqlite_doors: Doors)
     ]
 
     await held_against_the_document(sqlite_doors, asked)
+
+
+async def test_answers_about_deliveries_are_as_documented(doors: Doors, database_url: str) -> None:
+    desk = await desk_of(doors)
+    silent = await desk.world.application(None)
+    newest, held, _ = await desk.ids()
+    await give_up(database_url)
+    tenant, base, urls = desk.tenant, "/v1/deliveries", "/v1/destinations"
+    test = f"/v1/applications/{desk.application}/test"
+    asked = [
+        ("listDeliveries", 200, await tenant.get(base)),
+        ("listDeliveries", 400, await tenant.get(base + "?state=lost")),
+        ("listDeliveries", 401, await doors.anybody().get(base)),
+        ("listDeliveries", 405, await tenant.ask("PUT", base)),
+        ("getDelivery", 200, await tenant.get(f"{base}/{held}")),
+        ("getDelivery", 404, await tenant.get(f"{base}/nothing")),
+        ("replayDelivery", 200, await tenant.post(f"{base}/{newest}/replay")),
+        ("replayDelivery", 409, await tenant.post(f"{base}/{held}/replay")),
+        ("replayDelivery", 404, await tenant.post(f"{base}/nothing/replay")),
+        ("replayDelivery", 400, await tenant.post(f"{base}/{newest}/replay", {"to": "x"})),
+        ("replayDeliveries", 200, await tenant.post(f"{base}/replay", {"dry_run": True})),
+        ("replayDeliveries", 200, await tenant.post(f"{base}/replay")),
+        ("replayDeliveries", 413, await tenant.post(f"{base}/replay", b" " * 1048577)),
+        ("rebindDeliveries", 200, await tenant.post(f"{base}/rebind", {"application_id": "x"})),
+        ("rebindDeliveries", 400, await tenant.post(f"{base}/rebind", {})),
+        ("testApplication", 202, await tenant.post(test)),
+        ("testApplication", 404, await tenant.post("/v1/applications/x/test")),
+        ("testApplication", 409, await tenant.post(f"/v1/applications/{silent.id}/test")),
+        ("pauseDestination", 200, await tenant.post(f"{urls}/pause", {"url": INBOUND})),
+        ("pauseDestination", 404, await tenant.post(f"{urls}/pause", {"url": "x"})),
+        ("listDestinations", 200, await tenant.get(urls)),
+        ("resumeDestination", 200, await tenant.post(f"{urls}/resume", {"url": INBOUND})),
+        ("resumeDestination", 400, await tenant.post(f"{urls}/resume", {})),
+    ]
+
+    await held_against_the_document(doors, asked)
 
 
 async def test_answers_to_providers_and_operators_are_as_documented(sqlite_doors: Doors) -> None:

@@ -13,6 +13,7 @@ import jackfield
 from jackfield.api.docs_page import page, policy
 from jackfield.api.http import JSON_CONTENT, Header, Request, Response
 from jackfield.api.openapi_accounts import ACCOUNTS
+from jackfield.api.openapi_deliveries import DELIVERIES
 from jackfield.api.openapi_errors import REFUSALS
 from jackfield.api.openapi_operation import Operation
 from jackfield.api.openapi_operations import (
@@ -35,6 +36,8 @@ _TAGS: Final = {
     ACCOUNTS: "Chat accounts, and which application hears each. A key and its secret, or an "
     "application's token. Accept and Content-Type are not looked at: all is JSON.",
     APPLICATIONS: "Who receives, where, and the keys they call with. A key and its secret only.",
+    DELIVERIES: "What came of your messages: what was tried, why they wait, and sending them "
+    "again. A key and its secret for all that is yours, or an application's token for its own.",
     WEBHOOKS: "Where the providers call, one path for each of the operator's apps.",
     OPERATIONS: "What an operator's machines ask.",
 }

@@ -42,8 +42,13 @@ def _forbidden(detail: str) -> Schema:
     return exactly(type=_MESSAGES + "Forbidden", title="Forbidden", detail=detail)
 
 
-def _conflict(description: str, detail: str, *others: Schema) -> Refusal:
-    body = exactly(type=_MESSAGES + "Conflict", title="Application conflict", detail=detail)
+def _conflict(
+    description: str,
+    detail: str | Schema,
+    *others: Schema,
+    title: str = "Application conflict",
+) -> Refusal:
+    body = exactly(type=_MESSAGES + "Conflict", title=title, detail=detail)
     return Refusal(status=409, description=description, bodies=(body, *others))
 
 
@@ -112,6 +117,22 @@ _ACCOUNT_REFUSALS: Final[dict[str, Refusal]] = {
     ),
     **dict([_ACCOUNTS.refusal("Stale", "If-Match names another version.", _STALE)]),
     **_ACCOUNTS.common(1 << 20),
+}
+
+_DELIVERY_REFUSALS: Final[dict[str, Refusal]] = {
+    "DeliveryNotFound": Refusal(
+        status=404, description="Nothing of yours by that name. The body is empty."
+    ),
+    "DeliveryConflict": _conflict(
+        "It is still on its way, or nobody would hear it.",
+        TEXT | {"examples": ["It is still on its way, so there is nothing to replay."]},
+        title="Delivery conflict",
+    ),
+    "TestConflict": _conflict(
+        "The application has no inbound URL.",
+        "The application hears no messages: give it a messages capability with an inbound URL "
+        "first.",
+    ),
 }
 
 _ERRORS: Final = "https://developer.nexmo.com/api-errors"
@@ -247,6 +268,6 @@ _PLAIN_REFUSALS: Final[dict[str, Refusal]] = {
 }
 
 REFUSALS: Final[Mapping[str, Refusal]] = (
-    _ACCOUNT_REFUSALS | _APPLICATION_REFUSALS | _PLAIN_REFUSALS
+    _ACCOUNT_REFUSALS | _DELIVERY_REFUSALS | _APPLICATION_REFUSALS | _PLAIN_REFUSALS
 )
 """By the name that the document has for it."""

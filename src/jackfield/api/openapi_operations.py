@@ -7,6 +7,7 @@ from typing import Final
 from jackfield.api.account_pages import LARGEST_PAGE, LAST_PAGE
 from jackfield.api.application_bodies import APPLICATIONS_PATH
 from jackfield.api.openapi_accounts import account_operations
+from jackfield.api.openapi_deliveries import delivery_operations
 from jackfield.api.openapi_operation import Operation, query, whole
 from jackfield.api.openapi_refusal import Schema
 from jackfield.api.openapi_schemas import ref
@@ -43,6 +44,7 @@ def operations() -> list[Operation]:
         *account_operations(),
         *_all_applications(),
         *_one_application(),
+        *delivery_operations(),
         *_webhooks(),
         *_operations(),
     ]

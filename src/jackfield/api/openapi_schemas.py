@@ -9,6 +9,7 @@ import msgspec
 from jackfield.accounts import Provider
 from jackfield.api.application_bodies import ApplicationPageBody
 from jackfield.api.application_fields import LONGEST_KEY, LONGEST_NAME, LONGEST_URL
+from jackfield.api.openapi_delivery_schemas import delivery_schemas
 from jackfield.api.openapi_refusal import Schema, exactly
 from jackfield.api.representations import AccountBody, AccountPageBody
 from jackfield.applications import WebhookVersion
@@ -85,7 +86,7 @@ def schemas() -> dict[str, Schema]:
     page["properties"]["_embedded"] = exactly(applications=listed)
     made["ApplicationPage"] = page
     made["Link"] = exactly(application=text(LONGEST_EXTERNAL_ID)) | {"additionalProperties": True}
-    return made
+    return made | delivery_schemas(REF + "{name}")
 
 
 def external_id(provider: Provider) -> Schema:

@@ -197,7 +197,12 @@ _PLAIN = _Dialect(
     },
 )
 
-_DIALECTS = (("/beta/chatapp-accounts", _EXTERNAL_ACCOUNTS), ("/v2", _APPLICATIONS))
+_DIALECTS = (
+    ("/beta/chatapp-accounts", _EXTERNAL_ACCOUNTS),
+    ("/v2", _APPLICATIONS),
+    # Ours, for the same callers with the same tokens.
+    ("/v1", _EXTERNAL_ACCOUNTS),
+)
 
 
 def answer(error: Exception, scope: Scope) -> Response:

@@ -11,6 +11,9 @@ from jackfield.api import openapi
 from jackfield.api.application_bodies import APPLICATIONS_PATH
 from jackfield.api.applications import ApplicationPages
 from jackfield.api.authentication import Authentication, PrivateHandler
+from jackfield.api.deliveries import TenantDeliveries
+from jackfield.api.delivery_bodies import DELIVERIES_PATH, DESTINATIONS_PATH, TESTS_PATH
+from jackfield.api.destinations import TenantDestinations
 from jackfield.api.external_accounts import ExternalAccounts
 from jackfield.api.http import Request, endpoint, raw_path
 from jackfield.api.media_types import speaking_json
@@ -20,7 +23,7 @@ from jackfield.api.raw_path import RawPaths, RawRoute, refuse_method, refuse_pat
 from jackfield.api.representations import ACCOUNTS_PATH
 
 # Below these, a caller is known before anything is said about the path (ruling R3).
-_TENANTS: Final = b"/beta/"
+_TENANTS: Final = (b"/beta/", b"/v1/")
 _OWNERS: Final = b"/v2/"
 """The Application API takes a key and a secret only, so no token is good below this one."""
 
@@ -32,6 +35,8 @@ def router(
     authentication: Authentication,
     external_accounts: ExternalAccounts,
     applications: ApplicationPages,
+    deliveries: TenantDeliveries,
+    destinations: TenantDestinations,
     provider_webhooks: ProviderWebhooks,
     operations: Operations,
 ) -> ASGIApp:
@@ -58,6 +63,7 @@ def router(
         RawRoute("GET", application, owner(applications.show)),
         RawRoute("PUT", application, owner(applications.replace)),
         RawRoute("DELETE", application, owner(applications.delete)),
+        *_for_afterwards(authentication, deliveries, destinations),
         RawRoute("GET", _WEBHOOK, anyone(provider_webhooks.challenge)),
         RawRoute("POST", _WEBHOOK, provider_webhooks.accept),
     ]
@@ -76,6 +82,25 @@ def _of_owners(authentication: Authentication) -> Callable[[PrivateHandler], ASG
     The External Accounts API has no word for another media type, and takes what it can read.
     """
     return lambda handler: authentication.owner_endpoint(speaking_json(handler))
+
+
+def _for_afterwards(
+    authentication: Authentication,
+    deliveries: TenantDeliveries,
+    destinations: TenantDestinations,
+) -> list[RawRoute]:
+    tenant, one = authentication.endpoint, DELIVERIES_PATH + "/{delivery_id}"
+    return [
+        RawRoute("GET", DELIVERIES_PATH, tenant(deliveries.page)),
+        RawRoute("GET", one, tenant(deliveries.show)),
+        RawRoute("POST", one + "/replay", tenant(deliveries.replay_one)),
+        RawRoute("POST", DELIVERIES_PATH + "/replay", tenant(deliveries.replay)),
+        RawRoute("POST", DELIVERIES_PATH + "/rebind", tenant(deliveries.rebind)),
+        RawRoute("GET", DESTINATIONS_PATH, tenant(destinations.page)),
+        RawRoute("POST", DESTINATIONS_PATH + "/pause", tenant(destinations.pause)),
+        RawRoute("POST", DESTINATIONS_PATH + "/resume", tenant(destinations.resume)),
+        RawRoute("POST", TESTS_PATH + "/{application_id}/test", tenant(deliveries.test)),
+    ]
 
 
 def _for_anyone(operations: Operations) -> list[RawRoute]:

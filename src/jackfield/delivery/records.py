@@ -80,7 +80,7 @@ class DeliveryLine:
     external_id: str | None
     application_id: str | None
     url: str | None
-    attempts: int
+    tries: int
     accepted_at: Moment
     finished_at: Moment | None
 

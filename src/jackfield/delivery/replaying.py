@@ -10,11 +10,10 @@ import structlog
 
 from jackfield.clock import Clock, Moment
 from jackfield.deliveries import lane
+from jackfield.delivery.copying import Copies, copy
 from jackfield.delivery.records import DeliveryDetails, DeliveryRecords, Selection, State
-from jackfield.ids import uuid7
-from jackfield.messages import decode, render
 from jackfield.problems import Conflict, NotFound
-from jackfield.units import Steps, Store, Unit, alone, unit
+from jackfield.units import Store, Unit, alone
 
 log = structlog.get_logger()
 
@@ -32,39 +31,6 @@ class PutBack:
     pending: int
     held: int
     lanes: frozenset[int] = field(default=frozenset(), compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What somebody said, as it is kept: `content` is as `messages.encode` made it."""
-
-    provider: str
-    external_id: str
-    address: str
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Original:
-    """A delivery to be copied; `body` is None if it was never bound, `told` if nothing is kept."""
-
-    id: str
-    message_id: str
-    api_key: str
-    account_id: int
-    person: str
-    application_id: str | None
-    body: bytes | None
-    told: Told | None
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """A copy of a delivery on its way to a test URL, and the bytes it will have."""
-
-    id: str
-    original: Original
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +70,6 @@ class Replays(Protocol):
         """
         ...
 
-    def originals(self, delivery_ids: Sequence[str]) -> Unit[list[Original]]:
-        """Return those that are there, in this order."""
-        ...
-
-    def add_copies(self, copies: Sequence[Copy], *, url: str, now: Moment) -> Unit[None]:
-        """Store copies that go to `url` in this order, beside everything else."""
-        ...
-
 
 class Replaying:
     """Replays one delivery, or many in slices; `arrived` and `released` wake who brings them."""
@@ -122,6 +80,7 @@ class Replaying:
         *,
         records: DeliveryRecords,
         replays: Replays,
+        copies: Copies,
         clock: Clock,
         arrived: Callable[[Collection[int]], None],
         released: Callable[[], None],
@@ -129,6 +88,7 @@ class Replaying:
         self._store = store
         self._records = records
         self._replays = replays
+        self._copies = copies
         self._clock = clock
         self._arrived = arrived
         self._released = released
@@ -220,7 +180,7 @@ class Replaying:
         return put
 
     async def _copy(self, delivery_ids: Sequence[str], *, to: str) -> list[str]:
-        work = copy(delivery_ids, to=to, now=self._clock(), replays=self._replays)
+        work = copy(delivery_ids, to=to, now=self._clock(), copies=self._copies)
         copies = await self._store.commit(work)
         self._arrived({lane(each.original.api_key, to) for each in copies})
         return [each.id for each in copies]
@@ -238,24 +198,6 @@ class Replaying:
         if found is None or not is_among(found, among):
             raise NotFound
         return found
-
-
-@unit
-def copy(
-    delivery_ids: Sequence[str], *, to: str, now: Moment, replays: Replays
-) -> Steps[list[Copy]]:
-    """Store a copy of each delivery that has bytes, to go to the URL `to`.
-
-    What was never bound gets the bytes that an application of webhook version v1 would hear.
-    """
-    originals = yield from replays.originals(delivery_ids)
-    copies = [
-        Copy(uuid7(), original, body)
-        for original in originals
-        if (body := _body(original)) is not None
-    ]
-    yield from replays.add_copies(copies, url=to, now=now)
-    return copies
 
 
 def is_among(details: DeliveryDetails, selection: Selection) -> bool:
@@ -286,17 +228,3 @@ def _real(selection: Selection) -> Selection:
 
 def _moved(place: Place, after: int | None) -> Place | None:
     return None if after is None else replace(place, after=after)
-
-
-def _body(original: Original) -> bytes | None:
-    told = original.told
-    if original.body is not None or told is None:
-        return original.body
-    return render(
-        decode(told.content),
-        message_uuid=original.message_id,
-        provider=told.provider,
-        account=told.external_id,
-        person=told.address,
-        webhook_version="v1",
-    )

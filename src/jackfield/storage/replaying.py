@@ -10,8 +10,9 @@ from sqlalchemy import and_, bindparam, exists, or_, select, update
 
 from jackfield.clock import Moment
 from jackfield.deliveries import Held, conversation, lane, shard
+from jackfield.delivery.copying import Copy, Original, Told
 from jackfield.delivery.records import Kind, State
-from jackfield.delivery.replaying import Copy, Original, PutBack, Told
+from jackfield.delivery.replaying import PutBack
 from jackfield.storage.arrivals import PENDING
 from jackfield.storage.dialects import Prepared, insert
 from jackfield.storage.held import IS_HEARD
@@ -149,14 +150,14 @@ def put_back(delivery_ids: Sequence[str], *, now: Moment) -> Steps[PutBack]:
 
 @unit
 def originals(delivery_ids: Sequence[str]) -> Steps[list[Original]]:
-    """See `Replays.originals`."""
+    """See `Copies.originals`."""
     rows = yield _ORIGINAL.many([{"delivery_id": one} for one in delivery_ids])
     return [_original(row) for row in rows]
 
 
 @unit
-def add_copies(copies: Sequence[Copy], *, url: str, now: Moment) -> Steps[None]:
-    """See `Replays.add_copies`."""
+def add(copies: Sequence[Copy], *, url: str, now: Moment) -> Steps[None]:
+    """See `Copies.add`."""
     if not copies:
         return
     yield _COPY.many(

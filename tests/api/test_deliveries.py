@@ -1,0 +1,417 @@
+"""A tenant looks at its own deliveries, and replays, rebinds and tests: its own only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from auth.signing import claims_of, public_pem, signed
+from databases import change, look
+from external_accounts import faults
+from gateway import Answer, Client, Doors
+from jackfield.accounts import Account
+from jackfield.storage.tables import deliveries
+from world import World, said
+
+BASE = "/v1/deliveries"
+INBOUND = "https://desk.example/in"
+
+
+@dataclass
+class Desk:
+    """A tenant with an application that hears one of its two accounts, and one beside it."""
+
+    world: World
+    tenant: Client
+    application: str
+    token: Client
+    page: Account
+    unlinked: Account
+
+    async def ids(self) -> list[str]:
+        """Return the ids of all its deliveries, newest first."""
+        answer = await self.tenant.get(BASE + "?page_size=100")
+        return [each["id"] for each in answer.json["deliveries"]]
+
+
+async def desk_of(doors: Doors, api_key: str = "acme0001", *, n: int = 1) -> Desk:
+    """Make a tenant with two messages to a linked account and one to an unlinked one."""
+    tenant = await doors.tenant(api_key)
+    world = World(doors.gateway.store, doors.gateway.keys)
+    if api_key == "acme0001":
+        await world.open()
+    else:
+        world.provider_app_id = 1
+    body = {
+        "name": "Desk",
+        "keys": {"public_key": public_pem()},
+        "capabilities": {"messages": {"webhooks": {"inbound_url": {"address": INBOUND}}}},
+    }
+    application = (await tenant.post("/v2/applications", body)).json["id"]
+    found = await doors.gateway.store.read(doors.gateway.applications.find(application))
+    page = await world.page(f"{n}001", application=found, api_key=api_key)
+    unlinked = await world.page(f"{n}002", api_key=api_key)
+    await world.hear(said("one", to=page), said("held", to=unlinked), said("two", to=page))
+    token = signed(claims_of(application))
+    bearer = Client(doors.asgi, ((b"authorization", b"Bearer " + token.encode()),))
+    return Desk(world, tenant, application, bearer, page, unlinked)
+
+
+async def give_up(database_url: str) -> None:
+    """Let all that is pending be dead."""
+    await change(database_url, "DELETE FROM pending")
+    await change(database_url, "UPDATE deliveries SET state = 'dead' WHERE state = 'pending'")
+
+
+async def test_deliveries_are_listed_without_a_word_of_what_was_said(doors: Doors) -> None:
+    desk = await desk_of(doors)
+
+    answer = await desk.tenant.get(BASE)
+
+    newest, held, _ = answer.json["deliveries"]
+    assert answer.status == 200
+    assert answer.json["next"] is None
+    assert (newest["state"], newest["reason"], newest["tries"]) == ("pending", None, 0)
+    assert (newest["provider"], newest["external_id"]) == ("messenger", "1001")
+    assert (newest["application_id"], newest["api_key"]) == (desk.application, "acme0001")
+    assert (held["state"], held["reason"]) == ("held", "unlinked")
+    assert (held["application_id"], held["finished_at"]) == (None, None)
+    assert b"two" not in answer.body
+
+
+async def test_pages_follow_each_other_by_next(doors: Doors) -> None:
+    desk = await desk_of(doors)
+
+    seen: list[str] = []
+    after = ""
+    for _ in range(3):
+        page = (await desk.tenant.get(f"{BASE}?page_size=1{after}")).json
+        seen += [each["id"] for each in page["deliveries"]]
+        after = f"&after={page['next']}"
+
+    assert seen == await desk.ids()
+    assert page["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("state=held", 1),
+        ("state=dead", 0),
+        ("reason=unlinked", 1),
+        ("provider=messenger&external_id=1001", 2),
+        ("provider=messenger&external_id=1002&state=held", 1),
+        ("provider=whatsapp", 0),
+        ("application_id={application}", 2),
+        ("application_id=another", 0),
+        ("from=2026-01-02T03:04:05Z&until=2099-01-01T00:00:00Z", 3),
+        ("from=2098-12-31", 0),
+        ("until=2020-01-01T00:00:00%2B02:00", 0),
+    ],
+)
+async def test_a_listing_is_narrowed(sqlite_doors: Doors, query: str, found: int) -> None:
+    desk = await desk_of(sqlite_doors)
+
+    answer = await desk.tenant.get(f"{BASE}?{query.replace('{application}', desk.application)}")
+
+    assert answer.status == 200
+    assert len(answer.json["deliveries"]) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("state=lost", "state"),
+        ("reason=bad", "reason"),
+        ("provider=sms", "provider"),
+        ("external_id=1", "provider"),
+        ("from=yesterday", "from"),
+        ("until=2026-13-01", "until"),
+        ("page_size=0", "page_size"),
+        ("page_size=101", "page_size"),
+        ("after=1", "after"),
+        ("after=%3D%3D", "after"),
+        ("after=" + "A" * 10, "after"),
+        ("after=" + "_" * 10 + "8", "after"),
+        ("application_id=" + "a" * 129, "application_id"),
+    ],
+)
+async def test_a_question_that_cannot_be_understood_names_its_fault(
+    sqlite_doors: Doors, query: str, named: str
+) -> None:
+    tenant = await sqlite_doors.tenant()
+
+    answer = await tenant.get(f"{BASE}?{query}")
+
+    assert [each["name"] for each in faults(answer)] == [named]
+
+
+async def test_one_delivery_is_shown_with_why_it_waits(doors: Doors, database_url: str) -> None:
+    desk = await desk_of(doors)
+    newest, held, oldest = await desk.ids()
+    columns = "delivery_id, tried, started_at, milliseconds, outcome, status"
+    values = f"'{oldest}', 1, 1767323045678, 12, 'failed', 503"
+    await change(database_url, f"INSERT INTO attempts ({columns}) VALUES ({values})")  # noqa: S608 -- our own words
+    await change(
+        database_url,
+        f"UPDATE pending SET tries = 1, due_at = 4000000000000 WHERE subject = '{oldest}'",  # noqa: S608 -- the same
+    )
+    await change(database_url, f"UPDATE pending SET due_at = NULL WHERE subject = '{newest}'")  # noqa: S608 -- the same
+
+    shown = [(await desk.tenant.get(f"{BASE}/{each}")).json for each in (newest, held, oldest)]
+
+    assert [each["waits_for"] for each in shown] == ["behind", "unlinked", "backoff"]
+    assert shown[2]["attempts"] == [
+        {
+            "tried": 1,
+            "started_at": "2026-01-02T03:04:05.678Z",
+            "milliseconds": 12,
+            "outcome": "failed",
+            "status": 503,
+            "detail": None,
+        },
+    ]
+    assert (shown[2]["reason"], shown[2]["tries"]) == ("failed", 1)
+    assert shown[2]["due_at"] == "2096-10-02T07:06:40.000Z"
+    assert shown[2]["from"] == "700000000000007"
+
+
+async def test_a_paused_url_is_why_it_waits(doors: Doors) -> None:
+    desk = await desk_of(doors)
+    (newest, *_) = await desk.ids()
+
+    await desk.tenant.post("/v1/destinations/pause", {"url": INBOUND})
+
+    shown = (await desk.tenant.get(f"{BASE}/{newest}")).json
+    assert (shown["waits_for"], shown["paused_because"]) == ("paused", "requested")
+
+
+async def test_what_is_dead_is_replayed_and_shown_on_its_way(
+    doors: Doors, database_url: str
+) -> None:
+    desk = await desk_of(doors)
+    await give_up(database_url)
+    (newest, held, _) = await desk.ids()
+    before = (await desk.tenant.get(f"{BASE}/{newest}")).json
+
+    answer = await desk.tenant.post(f"{BASE}/{newest}/replay")
+    again = await desk.tenant.post(f"{BASE}/{newest}/replay", {})
+    of_held = await desk.tenant.post(f"{BASE}/{held}/replay")
+
+    assert (answer.status, answer.json["state"], answer.json["waits_for"]) == (
+        200,
+        "pending",
+        "due",
+    )
+    assert (answer.json["id"], answer.json["message_uuid"]) == (newest, before["message_uuid"])
+    assert (again.status, again.json["title"]) == (409, "Delivery conflict")
+    assert "still on its way" in again.json["detail"]
+    assert of_held.status == 409
+    assert "held (unlinked)" in of_held.json["detail"]
+
+
+async def test_a_copy_goes_to_a_test_url(doors: Doors, database_url: str) -> None:
+    desk = await desk_of(doors)
+    await give_up(database_url)
+    (newest, *_) = await desk.ids()
+
+    answer = await desk.tenant.post(f"{BASE}/{newest}/replay", {"to": "https://trial.example/in"})
+    refused = await desk.tenant.post(f"{BASE}/{newest}/replay", {"to": "file:///etc/passwd"})
+
+    assert (answer.status, answer.json["kind"], answer.json["url"]) == (
+        200,
+        "test",
+        "https://trial.example/in",
+    )
+    assert answer.json["id"] != newest
+    assert [each["name"] for each in faults(refused)] == ["to"]
+    assert await doors.count(deliveries, state="dead") == 2
+    assert await doors.count(deliveries, kind="test") == 1
+
+
+async def replayed(caller: Client, **members: object) -> dict[str, Any]:
+    """Replay to the end, and return the sums."""
+    sums = {"matched": 0, "replayed": 0, "held": 0}
+    while True:
+        answer = await caller.post(BASE + "/replay", members)
+        assert answer.status == 200
+        sums = {name: sums[name] + answer.json[name] for name in sums}
+        if answer.json["next"] is None:
+            return sums
+        members["after"] = answer.json["next"]
+
+
+async def test_many_are_counted_first_and_then_replayed(doors: Doors, database_url: str) -> None:
+    desk = await desk_of(doors)
+    await give_up(database_url)
+
+    counted = await replayed(desk.tenant, dry_run=True)
+    none = await replayed(desk.tenant, reason="unlinked")
+    done = await replayed(desk.tenant, provider="messenger", external_id="1001")
+    again = await replayed(desk.tenant)
+
+    assert counted == {"matched": 2, "replayed": 0, "held": 0}
+    assert none == again == {"matched": 0, "replayed": 0, "held": 0}
+    assert done == {"matched": 2, "replayed": 2, "held": 0}
+    assert await doors.count(deliveries, state="pending") == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "named"),
+    [
+        ("/replay", {"dry_run": 1}, ["dry_run"]),
+        ("/replay", {"dry_run": "true"}, ["dry_run"]),
+        ("/replay", {"after": "x"}, ["after"]),
+        ("/replay", {"after": 5}, ["after"]),
+        ("/replay", {"to": "ftp://x"}, ["to"]),
+        ("/replay", {"to": 1}, ["to"]),
+        ("/replay", {"state": "lost", "from": 7}, ["state", "from"]),
+        ("/replay", b"[]", ["body"]),
+        ("/replay", b"{", ["body"]),
+        ("/rebind", {}, ["application_id"]),
+        ("/rebind", {"provider": "messenger"}, ["external_id"]),
+        ("/rebind", {"external_id": "1"}, ["provider"]),
+        ("/rebind", {"application_id": "a", "after": "AAAA"}, ["after"]),
+    ],
+)
+async def test_an_order_that_cannot_be_understood_names_its_faults(
+    sqlite_doors: Doors, path: str, body: object, named: list[str]
+) -> None:
+    tenant = await sqlite_doors.tenant()
+
+    answer = await tenant.post(BASE + path, body)
+
+    assert [each["name"] for each in faults(answer)] == named
+
+
+async def test_what_waits_for_an_old_application_is_counted_and_moved(doors: Doors) -> None:
+    desk = await desk_of(doors)
+    heir = await desk.world.application("https://heir.example/in")
+    account = f"/beta/chatapp-accounts/messenger/{desk.page.external_id}"
+    await desk.tenant.ask("PATCH", account, body={"applications": [heir.id]})
+    named = {"provider": "messenger", "external_id": "1001"}
+
+    counted = await desk.tenant.post(BASE + "/rebind", {**named, "dry_run": True})
+    moved = await desk.tenant.post(BASE + "/rebind", named)
+    again = await desk.tenant.post(BASE + "/rebind", {"application_id": desk.application})
+
+    assert counted.json == {"dry_run": True, "moved": 2, "next": None}
+    assert moved.json == {"dry_run": False, "moved": 2, "next": None}
+    assert again.json["moved"] == 0
+    assert await doors.count(deliveries, held_because="releasing") == 2
+
+
+async def test_a_test_is_sent_to_an_application(doors: Doors) -> None:
+    desk = await desk_of(doors)
+    silent = await desk.world.application(None)
+
+    sent = await desk.tenant.post(f"/v1/applications/{desk.application}/test")
+    refused = await desk.tenant.post(f"/v1/applications/{silent.id}/test")
+    nothing = await desk.tenant.post("/v1/applications/nothing/test")
+
+    assert (sent.status, sent.json["kind"], sent.json["application_id"]) == (
+        202,
+        "test",
+        desk.application,
+    )
+    assert (sent.json["provider"], sent.json["external_id"]) == (None, None)
+    assert (refused.status, refused.json["title"]) == (409, "Application conflict")
+    assert (nothing.status, nothing.body) == (404, b"")
+    assert (await desk.tenant.get(f"{BASE}/{sent.json['id']}")).json["waits_for"] == "due"
+
+
+async def every_way(caller: Client, delivery_id: str, application: str) -> list[Answer]:
+    """Ask for everything there is about somebody's delivery, application and account."""
+    return [
+        await caller.get(f"{BASE}/{delivery_id}"),
+        await caller.post(f"{BASE}/{delivery_id}/replay"),
+        await caller.post(f"{BASE}/{delivery_id}/replay", {"to": "https://mine.example/"}),
+        await caller.post(f"/v1/applications/{application}/test"),
+    ]
+
+
+async def test_nothing_of_another_tenants_is_there(doors: Doors, database_url: str) -> None:
+    desk, stranger = await desk_of(doors), await desk_of(doors, "zenith01", n=2)
+    await give_up(database_url)
+    (newest, *_) = await desk.ids()
+    before = await look(database_url, "SELECT id, state FROM deliveries ORDER BY id")
+
+    for caller in (stranger.tenant, stranger.token):
+        for answer in await every_way(caller, newest, desk.application):
+            assert (answer.status, answer.body) == (404, b"")
+    seen = await stranger.ids()
+    narrowed = await stranger.tenant.get(f"{BASE}?provider=messenger&external_id=1001")
+    by_application = await stranger.tenant.get(f"{BASE}?application_id={desk.application}")
+    theirs = {"provider": "messenger", "external_id": "1001"}
+    counted = await replayed(stranger.tenant, **theirs)
+    moved = await stranger.tenant.post(BASE + "/rebind", {"application_id": desk.application})
+
+    assert len(seen) == 3
+    assert newest not in seen
+    assert narrowed.json["deliveries"] == by_application.json["deliveries"] == []
+    assert (counted["matched"], moved.json["moved"]) == (0, 0)
+    assert await look(database_url, "SELECT id, state FROM deliveries ORDER BY id") == before
+
+
+async def test_a_token_sees_its_applications_deliveries_only(
+    doors: Doors, database_url: str
+) -> None:
+    desk = await desk_of(doors)
+    other = await desk.world.application("https://other.example/in")
+    account = await desk.world.page("3001", application=other)
+    await desk.world.hear(said("not yours", to=account))
+    await give_up(database_url)
+    (foreign, *_) = await desk.ids()
+
+    listed = await desk.token.get(BASE)
+    asked = await desk.token.get(f"{BASE}?application_id={other.id}")
+    counted = await replayed(desk.token, dry_run=True)
+    stolen = await replayed(desk.token, application_id=other.id)
+    moved = await desk.token.post(BASE + "/rebind", {"application_id": other.id})
+
+    assert {each["application_id"] for each in listed.json["deliveries"]} == {desk.application}
+    assert len(listed.json["deliveries"]) == 2
+    assert asked.json == {"deliveries": [], "next": None}
+    assert (counted["matched"], stolen["matched"], moved.json["moved"]) == (2, 0, 0)
+    for answer in await every_way(desk.token, foreign, other.id):
+        assert (answer.status, answer.body) == (404, b"")
+    own = await every_way(desk.token, (listed.json["deliveries"][0])["id"], desk.application)
+    assert [answer.status for answer in own] == [200, 200, 200, 202]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", BASE),
+        ("GET", BASE + "/x"),
+        ("POST", BASE + "/x/replay"),
+        ("POST", BASE + "/replay"),
+        ("POST", BASE + "/rebind"),
+        ("GET", "/v1/destinations"),
+        ("POST", "/v1/destinations/pause"),
+        ("POST", "/v1/destinations/resume"),
+        ("POST", "/v1/applications/x/test"),
+        ("GET", "/v1/nothing"),
+        ("PUT", BASE),
+    ],
+)
+async def test_strangers_are_refused_before_anything_is_said(
+    sqlite_doors: Doors, method: str, path: str
+) -> None:
+    answer = await sqlite_doors.anybody().ask(method, path)
+
+    assert answer.status == 401
+    assert answer.json["title"] == "Unauthorised"
+
+
+async def test_the_access_list_of_a_token_holds_here_too(sqlite_doors: Doors) -> None:
+    desk = await desk_of(sqlite_doors)
+    acl = {"paths": {"/v1/deliveries/**": {"methods": ["GET"]}}}
+    token = signed(claims_of(desk.application, acl=acl))
+    reader = Client(sqlite_doors.asgi, ((b"authorization", b"Bearer " + token.encode()),))
+
+    assert (await reader.get(BASE)).status == 200
+    assert (await reader.post(BASE + "/replay", {})).status == 403
+    assert (await reader.get("/v1/destinations")).status == 403
