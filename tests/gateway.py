@@ -131,6 +131,10 @@ class Doors:
         work = self.gateway.api_secrets.add_api_secret(api_key, kind, digest, now=now())
         assert await self.gateway.store.commit(work)
 
+    def caller(self, api_key: str, secret: str) -> Client:
+        """Return whoever calls with this key and secret."""
+        return Client(self.asgi, (basic(api_key, secret),))
+
     async def provider_app(self, name: str = "main", *, for_all: bool = True) -> None:
         """Put a Meta app of the operator's there."""
         given = {

@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 from jackfield.clock import Moment
 from jackfield.messages import (
     Content,
+    Event,
     InboundMessage,
     Text,
     Unsupported,
     WebhookVersion,
     decode,
+    decode_event,
     encode,
+    encode_event,
     render,
 )
 
@@ -175,3 +178,27 @@ def test_a_stored_message_is_rendered_to_the_same_json_every_time(
     assert body == again
     sender = json.loads(body)["from"]
     assert person == (sender if webhook_version == "v1" else list(sender.values())[1])
+
+
+events = st.builds(
+    Event,
+    provider=texts,
+    routing_key=texts,
+    key=texts,
+    people=st.lists(texts, min_size=1, max_size=3).map(tuple),
+    message=inbound_messages,
+    digest=st.binary(min_size=32, max_size=32),
+    shown_as=st.none() | texts,
+)
+
+
+@given(event=events)
+def test_a_kept_event_comes_back_as_it_was(event: Event) -> None:
+    assert decode_event(encode_event(event)) == event
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"[]", b"\xff", b'{"provider": "messenger"}', b"[" * 9999]
+)
+def test_what_is_no_kept_event_is_none(body: bytes) -> None:
+    assert decode_event(body) is None

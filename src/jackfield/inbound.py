@@ -16,7 +16,7 @@ from jackfield.accounts import Provider
 from jackfield.clock import Moment
 from jackfield.deliveries import Binding, Held, Receiver, bind, lane
 from jackfield.ids import uuid7
-from jackfield.messages import Event, Reading, render
+from jackfield.messages import Event, Reading, encode_event, render
 from jackfield.units import Steps, Unit, unit
 
 _SEVERAL_IDS = frozenset({Provider.WHATSAPP})
@@ -147,8 +147,8 @@ def accept(
         list({(event.provider, event.routing_key): None for event in reading.events}),
         provider_app_id=provider_app_id,
     )
-    known = [(uuid7(), event) for event in reading.events if _is_meant(event, receivers)]
-    unknown = [event for event in reading.events if not _is_meant(event, receivers)]
+    known = [(uuid7(), event) for event in reading.events if is_meant(event, receivers)]
+    unknown = [event for event in reading.events if not is_meant(event, receivers)]
     claimed: set[str] = set()
     if known:
         claimed = yield from arrivals.claim(known, now=now)
@@ -179,7 +179,7 @@ def accept(
     )
 
 
-def _is_meant(event: Event, receivers: Mapping[tuple[str, str], Receiver]) -> bool:
+def is_meant(event: Event, receivers: Mapping[tuple[str, str], Receiver]) -> bool:
     """Return whether an account here is the one the provider speaks of.
 
     A tenant names its routing key itself, so where the provider shows the public id too, both
@@ -269,14 +269,14 @@ def _kept(
         yield KeptBody(Kept.UNREAD, piece.provider, piece.routing_key, piece.reason, piece.body)
     for event in unknown:
         reason = "no account that this provider app serves answers to this id, and is shown as it"
-        yield _kept_event(Kept.UNKNOWN, event, reason)
+        # Whole, so that it can become a message once the operator says whose it is.
+        yield _kept_event(Kept.UNKNOWN, event, reason, body=encode_event(event))
     for event in differing:
         reason = "this event arrived before with another content"
-        yield _kept_event(Kept.DIFFERS, event, reason)
+        yield _kept_event(Kept.DIFFERS, event, reason, body=bytes(event.message.raw))
 
 
-def _kept_event(kind: Kept, event: Event, reason: str) -> KeptBody:
-    body = bytes(event.message.raw)
+def _kept_event(kind: Kept, event: Event, reason: str, *, body: bytes) -> KeptBody:
     return KeptBody(kind, event.provider, event.routing_key, reason, body)
 
 

@@ -106,6 +106,7 @@ class Reading:
 
 
 _decoder = msgspec.json.Decoder(InboundMessage)
+_event_decoder = msgspec.json.Decoder(Event)
 _encoder = msgspec.json.Encoder()
 
 
@@ -117,6 +118,19 @@ def encode(message: InboundMessage) -> bytes:
 def decode(stored: bytes) -> InboundMessage:
     """Return the message that `encode` gave `stored` for."""
     return _decoder.decode(stored)
+
+
+def encode_event(event: Event) -> bytes:
+    """Return `event` as it is kept while nobody is there to hear it: one JSON object."""
+    return _encoder.encode(event)
+
+
+def decode_event(kept: bytes) -> Event | None:
+    """Return the event that `encode_event` gave `kept` for; None for anything else."""
+    try:
+        return _event_decoder.decode(kept)
+    except (ValueError, RecursionError):
+        return None
 
 
 def render(

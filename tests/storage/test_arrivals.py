@@ -14,7 +14,7 @@ from jackfield.accounts import Account, Provider, Standing
 from jackfield.clock import Moment
 from jackfield.deliveries import conversation, shard
 from jackfield.inbound import Accepted, accept
-from jackfield.messages import Reading, Unread
+from jackfield.messages import Reading, Unread, decode_event
 from jackfield.provider_apps import SecretRole
 from jackfield.storage import accounts, arrivals, provider_apps
 from world import World, said
@@ -154,13 +154,15 @@ async def test_what_is_for_nobody_known_here_is_kept_and_harms_no_neighbour(
     world: World, database_url: str
 ) -> None:
     page = await heard_page(world)
-    stranger = replace(page, routing_key="999")
+    event = said("b", to=replace(page, routing_key="999"))
 
-    result = await world.hear(said("a", to=page), said("b", to=stranger), said("c", to=page))
-    again = await world.hear(said("b", to=stranger))
+    result = await world.hear(said("a", to=page), event, said("c", to=page))
+    again = await world.hear(event)
+    ((*named, body),) = await kept(database_url)
 
     assert (result, again) == (accepted(delivered=2, unknown=1), accepted(unknown=1))
-    assert await kept(database_url) == [("unknown", "messenger", "999", b"{}")]
+    assert named == ["unknown", "messenger", "999"]
+    assert decode_event(body) == event
     assert await count(database_url, "provider_message_ids") == 2
 
 

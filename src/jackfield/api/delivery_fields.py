@@ -39,12 +39,16 @@ class Step:
 
 
 def selection(
-    fields: Fields, *, api_key: str, application_id: str | None, state: State | None = None
+    fields: Fields,
+    *,
+    api_key: str | None,
+    application_id: str | None,
+    state: State | None = None,
 ) -> Selection | None:
     """Return which of a caller's deliveries are meant, by default those in `state`.
 
-    A caller that is an application means its own; None when it asked for another's. Notes every
-    fault.
+    A caller that is an application means its own; None when it asked for another's. Without an
+    `api_key` every tenant's are meant. Notes every fault.
     """
     provider, external_id = _account(fields)
     asked = fields.text("application_id", longest=LONGEST_ID)
@@ -61,7 +65,9 @@ def selection(
     return None if application_id is not None and asked not in {None, application_id} else chosen
 
 
-def misplaced(fields: Fields, *, api_key: str, application_id: str | None) -> Misplaced | None:
+def misplaced(
+    fields: Fields, *, api_key: str | None, application_id: str | None
+) -> Misplaced | None:
     """Return which of a caller's deliveries are to be rebound; None as `selection` has it.
 
     Notes every fault, also that nothing is named: all of a tenant's is never meant by mistake.

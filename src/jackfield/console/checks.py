@@ -79,6 +79,21 @@ def no_application(application_id: str) -> NotFound:
     )
 
 
+def no_delivery(delivery_id: str) -> NotFound:
+    """Return that there is no such delivery."""
+    return NotFound(
+        f"There is no delivery {delivery_id} (`jackfield deliveries list` shows those there are)",
+    )
+
+
+def no_destination(api_key: str, url: str) -> NotFound:
+    """Return that a tenant has no such URL."""
+    return NotFound(
+        f"The tenant {api_key} hears nothing at {url} "
+        f"(`jackfield applications list --tenant {api_key}` shows where its applications hear)",
+    )
+
+
 def no_secret(secret_id: int, *, see: str) -> NotFound:
     """Return that there is no secret of that id; `see` is the command that lists the ids."""
     return NotFound(f"There is no secret {secret_id} here (`{see}` shows those there are)")

@@ -17,12 +17,16 @@ from jackfield.console import (
     accounts,
     applications,
     books,
+    deliveries,
+    destinations,
     keys,
     listing,
     provider_app_secrets,
     provider_apps,
     registering,
     tenants,
+    unknown,
+    unread,
 )
 from jackfield.console.account_orders import (
     CreateAccount,
@@ -36,6 +40,23 @@ from jackfield.console.checks import (
     check_key,
     check_text,
     no_account,
+)
+from jackfield.console.delivery_orders import (
+    ChangeDestination,
+    ListDeliveries,
+    ListDestinations,
+    RebindDeliveries,
+    ReplayDeliveries,
+    ReplayDelivery,
+    ShowDelivery,
+    TryApplication,
+)
+from jackfield.console.kept_orders import (
+    AssignUnknown,
+    ListUnknown,
+    ListUnread,
+    ReparseUnread,
+    ShowUnread,
 )
 from jackfield.console.key_orders import BeginRotation, FinishRotation, Reseal, ShowKeys
 from jackfield.console.listing_orders import (
@@ -171,6 +192,20 @@ COMMANDS: Mapping[str, Command[Any, Any]] = {
     "keys.rotate.reseal": Command(Reseal, keys.reseal),
     "keys.rotate.finish": Command(FinishRotation, keys.finish_rotation),
     "audit": Command(Audit, books.audit),
+    "applications.test": Command(TryApplication, deliveries.try_application),
+    "deliveries.list": Command(ListDeliveries, deliveries.list_deliveries),
+    "deliveries.show": Command(ShowDelivery, deliveries.show_delivery),
+    "deliveries.replay-one": Command(ReplayDelivery, deliveries.replay_delivery),
+    "deliveries.replay": Command(ReplayDeliveries, deliveries.replay_deliveries),
+    "deliveries.rebind": Command(RebindDeliveries, deliveries.rebind_deliveries),
+    "destinations.list": Command(ListDestinations, destinations.list_destinations),
+    "destinations.pause": Command(ChangeDestination, destinations.pause_destination),
+    "destinations.resume": Command(ChangeDestination, destinations.resume_destination),
+    "unread.list": Command(ListUnread, unread.list_unread),
+    "unread.show": Command(ShowUnread, unread.show_unread),
+    "unread.reparse": Command(ReparseUnread, unread.reparse_unread),
+    "unknown.list": Command(ListUnknown, unknown.list_unknown),
+    "unknown.assign": Command(AssignUnknown, unknown.assign_unknown),
 }
 
 

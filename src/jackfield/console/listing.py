@@ -6,7 +6,7 @@ from typing import Any
 
 from jackfield.app import Gateway
 from jackfield.clock import iso
-from jackfield.console.checks import no_account, no_application, no_tenant
+from jackfield.console.checks import no_account, no_application
 from jackfield.console.listing_orders import (
     AccountLine,
     AccountShown,
@@ -20,6 +20,7 @@ from jackfield.console.listing_orders import (
     ShowApplication,
 )
 from jackfield.console.paging import check_limit, cut, place
+from jackfield.console.tenants import check_tenant
 from jackfield.storage import overview
 from jackfield.storage.overview import AccountRow, ApplicationRow, Waiting
 from jackfield.units import Steps, unit
@@ -78,10 +79,7 @@ async def show_application(gateway: Gateway, order: ShowApplication) -> Applicat
 
 async def _check_page(gateway: Gateway, order: ListAccounts | ListApplications) -> None:
     check_limit(order.limit)
-    if order.api_key is None:
-        return
-    if await gateway.store.read(gateway.tenants.find(order.api_key)) is None:
-        raise no_tenant(order.api_key)
+    await check_tenant(gateway, order.api_key)
 
 
 @unit

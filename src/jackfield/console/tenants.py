@@ -68,6 +68,14 @@ async def show_tenant(gateway: Gateway, order: ShowTenant) -> TenantShown:
     )
 
 
+async def check_tenant(gateway: Gateway, api_key: str | None) -> None:
+    """Raise NotFound for a tenant that is named and is not there."""
+    if api_key is None:
+        return
+    if await gateway.store.read(gateway.tenants.find(api_key)) is None:
+        raise no_tenant(api_key)
+
+
 async def set_tenant(gateway: Gateway, order: SetTenant) -> TenantChanged:
     """Change a tenant's name or URLs.
 
