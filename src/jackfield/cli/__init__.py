@@ -11,6 +11,9 @@ from jackfield.cli import (
     accounts,
     auditing,
     backing_up,
+    deliveries,
+    destinations,
+    kept,
     keys,
     provider_apps,
     running,
@@ -36,6 +39,10 @@ app.add_typer(provider_apps.app, name="provider-apps")
 app.add_typer(accounts.accounts, name="accounts")
 app.add_typer(accounts.applications, name="applications")
 app.add_typer(keys.app, name="keys")
+app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(destinations.app, name="destinations")
+app.add_typer(kept.unread, name="unread")
+app.add_typer(kept.unknown, name="unknown")
 app.command("token")(tokens.token)
 app.command("audit")(auditing.audit)
 app.command("backup")(backing_up.backup)

@@ -7,7 +7,11 @@ from typing import Annotated
 import typer
 
 from jackfield.cli.account_changes import delete_account, link_account, unlink_account
-from jackfield.cli.application_changes import create_application, delete_application
+from jackfield.cli.application_changes import (
+    create_application,
+    delete_application,
+    try_application,
+)
 from jackfield.cli.asking import AfterOption, LimitOption, hint_at_next, operate
 from jackfield.cli.options import DataOption, JsonOption, hint, print_json
 from jackfield.cli.provider_names import ExternalIdArgument, ProviderArgument, ProviderName
@@ -27,6 +31,7 @@ accounts.command("unlink")(unlink_account)
 accounts.command("delete")(delete_account)
 applications.command("create")(create_application)
 applications.command("delete")(delete_application)
+applications.command("test")(try_application)
 
 
 @accounts.command("list")

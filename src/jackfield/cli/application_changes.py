@@ -106,6 +106,29 @@ def delete_application(
     typer.echo(f"Accounts that lost their link: {deleted.accounts}")
 
 
+def try_application(
+    application_id: Annotated[str, typer.Argument(help="The application's id.")],
+    *,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send an application a signed test message, the way its messages go.
+
+    \b
+    jackfield applications test 78d335fa-323d-4114-9c3d-d6f0d48968cf
+    """  # noqa: D301 - \b keeps the lines of the examples
+    from jackfield.api.delivery_bodies import DeliveryShownBody  # noqa: PLC0415 - see options
+    from jackfield.console.delivery_orders import TryApplication  # noqa: PLC0415 - see options
+
+    order = TryApplication(id=application_id)
+    sent = operate("applications.test", order, gives=DeliveryShownBody, data=data)
+    if as_json:
+        print_json(sent)
+        return
+    typer.echo(f"A test is on its way, as {sent.id}.")
+    hint(f"To see what the application answered: jackfield deliveries show {sent.id}")
+
+
 def _public_key_in(file: str) -> str:
     """Return the public key of a file; a private one goes no further."""
     text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()

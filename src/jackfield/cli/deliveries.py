@@ -1,0 +1,143 @@
+"""The `deliveries` commands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from jackfield.cli.asking import AfterOption, LimitOption, hint_at_next, operate
+from jackfield.cli.delivery_changes import rebind_deliveries, replay_deliveries
+from jackfield.cli.delivery_options import (
+    AccountOption,
+    ApplicationOption,
+    FromOption,
+    ProviderOption,
+    ReasonOption,
+    StateOption,
+    TenantOption,
+    UntilOption,
+    narrowed,
+)
+from jackfield.cli.options import DataOption, JsonOption, hint, print_json
+
+app = typer.Typer(
+    help="What every tenant's messages came to, and sending them again.",
+    no_args_is_help=True,
+)
+app.command("replay")(replay_deliveries)
+app.command("rebind")(rebind_deliveries)
+
+
+@app.command("list")
+def list_deliveries(
+    *,
+    tenant: TenantOption = None,
+    provider: ProviderOption = None,
+    account: AccountOption = None,
+    application: ApplicationOption = None,
+    state: StateOption = None,
+    reason: ReasonOption = None,
+    since: FromOption = None,
+    until: UntilOption = None,
+    after: AfterOption = "",
+    limit: LimitOption = 50,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List deliveries, newest first, without anything that was said.
+
+    \b
+    jackfield deliveries list --state dead --tenant acme
+    jackfield deliveries list --provider whatsapp --account 447700900123 --from 2026-01-02
+    """  # noqa: D301 - \b keeps the lines of the examples
+    from jackfield.api.delivery_bodies import DeliveryPageBody  # noqa: PLC0415 - see options
+    from jackfield.cli.showing import day_and_time, print_table  # noqa: PLC0415 - see options
+    from jackfield.console.delivery_orders import ListDeliveries  # noqa: PLC0415 - see options
+
+    narrow = narrowed(
+        tenant=tenant,
+        provider=provider,
+        account=account,
+        application=application,
+        state=state,
+        reason=reason,
+        since=since,
+        until=until,
+    )
+    order = ListDeliveries(**narrow, after=after, limit=limit)
+    listed = operate("deliveries.list", order, gives=DeliveryPageBody, data=data)
+    if as_json:
+        print_json(listed)
+        return
+    if listed.deliveries:
+        print_table(
+            ("ID", "STATE", "REASON", "TRIES", "TENANT", "ACCOUNT", "ACCEPTED (UTC)"),
+            [
+                (
+                    one.id,
+                    one.state if one.kind != "test" else f"{one.state} test",
+                    one.reason,
+                    one.tries,
+                    one.api_key,
+                    one.external_id and f"{one.provider} {one.external_id}",
+                    day_and_time(one.accepted_at),
+                )
+                for one in listed.deliveries
+            ],
+        )
+    elif listed.next is None:
+        hint("There are no such deliveries here.")
+    options = {"tenant": tenant, "provider": provider, "account": account}
+    options |= {"application": application, "state": state, "reason": reason}
+    options |= {"from": since, "until": until}
+    hint_at_next("jackfield deliveries list", listed.next, **options, limit=limit, data=data)
+
+
+@app.command("show")
+def show_delivery(
+    delivery_id: Annotated[str, typer.Argument(help="Its id, which is its `webhook-id`.")],
+    *,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one delivery: what was tried, why it waits, and its message's ids.
+
+    \b
+    jackfield deliveries show 0198c5e2-7f30-7000-8000-0123456789ab
+    """  # noqa: D301 - \b keeps the lines of the examples
+    from jackfield.api.delivery_bodies import DeliveryShownBody  # noqa: PLC0415 - see options
+    from jackfield.cli.showing import (  # noqa: PLC0415 - see options
+        day_and_time,
+        print_document,
+        print_table,
+    )
+    from jackfield.console.delivery_orders import ShowDelivery  # noqa: PLC0415 - see options
+
+    order = ShowDelivery(id=delivery_id)
+    shown = operate("deliveries.show", order, gives=DeliveryShownBody, data=data)
+    if as_json:
+        print_json(shown)
+        return
+    members = [name for name in shown.__struct_fields__ if name != "attempts"]
+    print_document({name: getattr(shown, name) for name in members})
+    typer.echo(f"\nAttempts: {shown.tries}")
+    if shown.attempts:
+        print_table(
+            ("TRIED", "AT (UTC)", "TOOK (MS)", "OUTCOME", "STATUS", "DETAIL"),
+            [
+                (
+                    one.tried,
+                    day_and_time(one.started_at),
+                    one.milliseconds,
+                    one.outcome,
+                    one.status,
+                    one.detail,
+                )
+                for one in shown.attempts
+            ],
+        )
+    if shown.state in {"dead", "delivered"}:
+        hint(f"\nTo send it again: jackfield deliveries replay {delivery_id}")
+    if shown.waits_for == "paused":
+        hint("\nIts URL is paused; `jackfield destinations list` shows it and how to resume it.")

@@ -1,0 +1,223 @@
+"""The `deliveries` commands that send again and move."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jackfield.cli.asking import YesOption, be_sure, operate
+from jackfield.cli.delivery_options import (
+    AccountOption,
+    ApplicationOption,
+    DryRunOption,
+    FromOption,
+    ProviderOption,
+    ReasonOption,
+    StateOption,
+    TenantOption,
+    UntilOption,
+    narrowed,
+    say_progress,
+)
+from jackfield.cli.options import DataOption, JsonOption, hint, print_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jackfield.api.delivery_bodies import ReboundBody, ReplayedBody
+    from jackfield.console.delivery_orders import RebindDeliveries, ReplayDeliveries
+
+ToOption = Annotated[
+    str | None,
+    typer.Option(
+        "--to", metavar="URL", help="Send copies to this test URL, and leave the originals alone."
+    ),
+]
+
+
+def replay_deliveries(
+    delivery_id: Annotated[
+        str | None, typer.Argument(help="One delivery's id; else say which ones.")
+    ] = None,
+    *,
+    tenant: TenantOption = None,
+    provider: ProviderOption = None,
+    account: AccountOption = None,
+    application: ApplicationOption = None,
+    state: StateOption = None,
+    reason: ReasonOption = None,
+    since: FromOption = None,
+    until: UntilOption = None,
+    to: ToOption = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send dead or delivered ones again: same id, same message, same bytes.
+
+    Of many, those that are dead unless you name another --state, oldest first.
+
+    \b
+    jackfield deliveries replay 0198c5e2-7f30-7000-8000-0123456789ab
+    jackfield deliveries replay --tenant acme --from 2026-01-02T03:00 --until 2026-01-02T05:00
+    jackfield deliveries replay --application ID --state delivered --to https://trial.example/in
+    """  # noqa: D301 - \b keeps the lines of the examples
+    from jackfield.console.delivery_orders import ReplayDeliveries  # noqa: PLC0415 - see options
+
+    narrow = narrowed(
+        tenant=tenant,
+        provider=provider,
+        account=account,
+        application=application,
+        state=state,
+        reason=reason,
+        since=since,
+        until=until,
+    )
+    if (delivery_id is None) is not bool(narrow):
+        raise typer.BadParameter(
+            "give one delivery's id, or say which ones are meant: --tenant, --account, "
+            "--application, --state, --reason, --from or --until",
+        )
+    if delivery_id is not None:
+        _replay_one(delivery_id, to=to, dry_run=dry_run, data=data, as_json=as_json)
+        return
+    order = ReplayDeliveries(**narrow, to=to, dry_run=dry_run)
+    if not dry_run:
+        be_sure(lambda: _question(order, data=data), yes=yes)
+    done = _replay(order, data=data)
+    if as_json:
+        print_json(done)
+        return
+    if dry_run:
+        typer.echo(f"Deliveries that would be sent again: {done.matched}")
+        return
+    where = "where they were bound" if to is None else to
+    typer.echo(f"On their way to {where}: {done.replayed}")
+    typer.echo(f"On their way to whoever hears their account now: {done.held}")
+    if left := done.matched - done.replayed - done.held:
+        typer.echo(f"Left as they are, since nobody would hear them: {left}")
+
+
+def rebind_deliveries(
+    *,
+    provider: ProviderOption = None,
+    account: AccountOption = None,
+    application: ApplicationOption = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Move what still waits for an application its account has left to the present one.
+
+    Of one account, or all that waits for one application. Where the account is linked to nothing,
+    it is held until it is.
+
+    \b
+    jackfield deliveries rebind --provider whatsapp --account 447700900123
+    jackfield deliveries rebind --application 78d335fa-323d-4114-9c3d-d6f0d48968cf --dry-run
+    """  # noqa: D301 - \b keeps the lines of the examples
+    from jackfield.console.delivery_orders import RebindDeliveries  # noqa: PLC0415 - see options
+
+    if (provider is None) is not (account is None):
+        raise typer.BadParameter("an account is named by --provider and --account together")
+    order = RebindDeliveries(
+        provider=None if provider is None else provider.value,
+        external_id=account,
+        application_id=application,
+        dry_run=dry_run,
+    )
+    if not dry_run:
+        be_sure(lambda: _rebind_question(order, data=data), yes=yes)
+    done = _rebind(order, data=data)
+    if as_json:
+        print_json(done)
+    elif dry_run:
+        typer.echo(f"Deliveries that would move: {done.moved}")
+    else:
+        typer.echo(f"Deliveries that moved: {done.moved}")
+
+
+def _replay_one(
+    delivery_id: str, *, to: str | None, dry_run: bool, data: Path | None, as_json: bool
+) -> None:
+    from jackfield.api.delivery_bodies import DeliveryShownBody  # noqa: PLC0415 - see options
+    from jackfield.console.delivery_orders import ReplayDelivery  # noqa: PLC0415 - see options
+
+    if dry_run:
+        raise typer.BadParameter("one delivery needs no counting", param_hint="--dry-run")
+    order = ReplayDelivery(id=delivery_id, to=to)
+    shown = operate("deliveries.replay-one", order, gives=DeliveryShownBody, data=data)
+    if as_json:
+        print_json(shown)
+        return
+    if to is not None:
+        typer.echo(f"A copy is on its way to {to}, as {shown.id}.")
+    elif shown.state == "held":
+        typer.echo(f"The delivery {shown.id} goes to whoever hears its account now.")
+    else:
+        typer.echo(f"The delivery {shown.id} is on its way again.")
+    hint(f"To see how it goes: jackfield deliveries show {shown.id}")
+
+
+def _question(order: ReplayDeliveries, *, data: Path | None) -> str:
+    import msgspec  # noqa: PLC0415 - see options
+
+    counted = _replay(msgspec.structs.replace(order, dry_run=True), data=data)
+    where = "again" if order.to is None else f"as copies to {order.to}"
+    return f"{counted.matched} deliveries would be sent {where}. Send them?"
+
+
+def _rebind_question(order: RebindDeliveries, *, data: Path | None) -> str:
+    import msgspec  # noqa: PLC0415 - see options
+
+    counted = _rebind(msgspec.structs.replace(order, dry_run=True), data=data)
+    return f"{counted.moved} deliveries would move to whoever hears their account now. Move them?"
+
+
+def _replay(order: ReplayDeliveries, *, data: Path | None) -> ReplayedBody:
+    """Replay to the end, step by step, and return the sums."""
+    import msgspec  # noqa: PLC0415 - see options
+
+    from jackfield.api.delivery_bodies import ReplayedBody  # noqa: PLC0415 - see options
+
+    sums = ReplayedBody(dry_run=order.dry_run, matched=0, replayed=0, held=0, next="")
+    while sums.next is not None:
+        step = operate(
+            "deliveries.replay",
+            msgspec.structs.replace(order, after=sums.next),
+            gives=ReplayedBody,
+            data=data,
+        )
+        sums = ReplayedBody(
+            dry_run=order.dry_run,
+            matched=sums.matched + step.matched,
+            replayed=sums.replayed + step.replayed,
+            held=sums.held + step.held,
+            next=step.next,
+        )
+        numbers = {"found": sums.matched, "sent": sums.replayed + sums.held}
+        say_progress(numbers, is_done=sums.next is None)
+    return sums
+
+
+def _rebind(order: RebindDeliveries, *, data: Path | None) -> ReboundBody:
+    """Rebind to the end, step by step, and return the sums."""
+    import msgspec  # noqa: PLC0415 - see options
+
+    from jackfield.api.delivery_bodies import ReboundBody  # noqa: PLC0415 - see options
+
+    sums = ReboundBody(dry_run=order.dry_run, moved=0, next="")
+    while sums.next is not None:
+        step = operate(
+            "deliveries.rebind",
+            msgspec.structs.replace(order, after=sums.next),
+            gives=ReboundBody,
+            data=data,
+        )
+        sums = ReboundBody(dry_run=order.dry_run, moved=sums.moved + step.moved, next=step.next)
+        say_progress({"found": sums.moved}, is_done=sums.next is None)
+    return sums
