@@ -11,6 +11,7 @@ from contract.installed import partners
 from external_accounts import BASE, NO_ACCESS, faults
 from gateway import Answer, Client, Doors, application
 from jackfield.accounts import Account, Provider, credentials_place
+from jackfield.clock import now
 
 VIBER = "viber_service_msg"
 BOT = {"connector": "bot", "auth_token": "viber-canary"}
