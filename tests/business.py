@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
 
+from sqlalchemy import select
+
+from dispatching import rows_of
 from due import due
 from jackfield import links
 from jackfield.accounts import Account
@@ -14,17 +17,36 @@ from jackfield.applications import Application
 from jackfield.balance import Balance
 from jackfield.clock import after
 from jackfield.deliveries import Attempt, Outcome, Pending
+from jackfield.delivery.copying import Copy
 from jackfield.delivery.release import release_slice
-from jackfield.inbound import accept
+from jackfield.ids import uuid7
+from jackfield.inbound import Kept, accept
 from jackfield.keeping.retention import Retention, Spans
 from jackfield.messages import Reading, Unread
-from jackfield.storage import accounts, applications, arrivals, books, deliveries, held
+from jackfield.storage import (
+    accounts,
+    applications,
+    arrivals,
+    books,
+    deliveries,
+    held,
+    kept_pieces,
+    replaying,
+)
+from jackfield.storage.dialects import Prepared
 from jackfield.storage.opening import OpenStore
 from jackfield.storage.shelves import SHELVES
+from jackfield.storage.tables import deliveries as table
 from jackfield.units import alone
 from world import Clock, World, said
 
 URL = "https://desk.example/in"
+
+_FINISHED = Prepared(
+    select(table.c.id)
+    .where((table.c.state == "delivered") | (table.c.state == "dead"))
+    .order_by(table.c.number)
+)
 
 Act = Callable[["Business"], Awaitable[None]]
 
@@ -112,6 +134,26 @@ class Business:
             work = deliveries.set_aside(item, attempt, due_at=now, now=now)
             await self.store.commit(work)
 
+    async def replay(self) -> None:
+        """Put back among what is to be done all that was delivered or given up."""
+        await self.store.commit(replaying.put_back(await self._finished(), now=self.clock()))
+
+    async def copy(self) -> None:
+        """Send copies of what is finished to another URL."""
+        originals = await self.store.read(replaying.originals(await self._finished()))
+        copies = [Copy(uuid7(), one, b"{}") for one in originals]
+        work = replaying.add(copies, url="https://elsewhere.example", now=self.clock())
+        await self.store.commit(work)
+
+    async def read_again(self) -> None:
+        """Take the oldest piece that was kept, as if it could be read by now."""
+        pieces = await self.store.read(kept_pieces.page(list(Kept), after=0, limit=1))
+        await self.store.commit(kept_pieces.take([piece.id for piece in pieces]))
+
+    async def _finished(self) -> list[str]:
+        rows = await self.store.read(rows_of(_FINISHED))
+        return [delivery_id for (delivery_id,) in rows]
+
     async def outlive(self) -> None:
         """Give up what waits for more than a day, two at a time."""
         now = self.clock()
@@ -179,6 +221,9 @@ ACTS: Mapping[str, Act] = {
     "deliver": Business.deliver,
     "give up": Business.give_up,
     "set aside": Business.set_aside,
+    "replay": Business.replay,
+    "copy": Business.copy,
+    "read again": Business.read_again,
     "outlive": Business.outlive,
     "deliver late": Business.deliver_late,
     "link the unheard": Business.link_the_unheard,

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from sqlalchemy import Integer, bindparam, delete, func, select, update
 
 from jackfield.accounts import Provider
+from jackfield.balance import Tally
 from jackfield.clock import Moment
 from jackfield.inbound import Kept
 from jackfield.storage.dialects import Prepared
 from jackfield.storage.tables import accounts, inbound_bodies, provider_apps
-from jackfield.units import Row, Steps, unit
+from jackfield.units import Row, Steps, tally, unit
 
 RANGE = 2_000
 """Pieces that one look walks over at most."""
@@ -164,6 +165,7 @@ def find(piece_id: int) -> Steps[tuple[PieceRow, int, bytes] | None]:
 def take(piece_ids: Sequence[int]) -> Steps[set[int]]:
     """Remove pieces and return which were there: of two who take one, one gets it."""
     rows = yield _TAKE.many([{"piece_id": piece_id} for piece_id in piece_ids])
+    yield tally(Tally.REREAD, len(rows))
     return {piece_id for (piece_id,) in rows}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, exists, or_, select, update
 
+from jackfield.balance import Tally
 from jackfield.clock import Moment
 from jackfield.deliveries import Held, conversation, lane, shard
 from jackfield.delivery.copying import Copy, Original, Told
@@ -17,14 +18,13 @@ from jackfield.storage.arrivals import PENDING
 from jackfield.storage.dialects import Prepared, insert
 from jackfield.storage.held import IS_HEARD
 from jackfield.storage.tables import accounts, applications, deliveries, messages, tenants
-from jackfield.units import Row, Rows, Steps, unit
+from jackfield.units import Row, Steps, tally, unit
+
+_DONE = (State.DELIVERED, State.DEAD)
 
 _is_done = (
     deliveries.c.id == bindparam("delivery_id"),
-    or_(
-        deliveries.c.state == State.DEAD.value,
-        deliveries.c.state == State.DELIVERED.value,
-    ),
+    deliveries.c.state == bindparam("old_state"),
 )
 
 _its_target_is_there = or_(
@@ -133,19 +133,34 @@ class _Owed:
 @unit
 def put_back(delivery_ids: Sequence[str], *, now: Moment) -> Steps[PutBack]:
     """See `Replays.put_back`."""
-    rows = yield _SEND_AGAIN.many([{"delivery_id": one} for one in delivery_ids])
-    owed = [_Owed(*row) for row in rows]
+    sent = yield from _changed(_SEND_AGAIN, delivery_ids)
+    owed = [_Owed(*row) for row in sent]
     if owed:
-        yield PENDING.many([_pending(one, now) for one in owed])
-    sent = {one.delivery_id for one in owed}
-    others = [{"delivery_id": one} for one in delivery_ids if one not in sent]
-    held: Rows = []
-    if others:
-        held = yield _HOLD_AGAIN.many(others)
+        # In the order they were asked for, which is that of their conversations.
+        there = {one.delivery_id: one for one in owed}
+        again = [there[one] for one in delivery_ids if one in there]
+        yield PENDING.many([_pending(one, now) for one in again])
+    sent_ids = {one.delivery_id for one in owed}
+    held = yield from _changed(_HOLD_AGAIN, [one for one in delivery_ids if one not in sent_ids])
     if held:
         waiting = sorted({account_id for (account_id,) in held})
         yield _MARK_RELEASING.many([{"account_id": account_id} for account_id in waiting])
+    yield tally(Tally.REPLAYED, len(owed) + len(held))
     return PutBack(len(owed), len(held), frozenset(_lane(one) for one in owed))
+
+
+@unit
+def _changed(change: Prepared, delivery_ids: Sequence[str]) -> Steps[list[Row]]:
+    """Change those that are done, and return the rows; what was delivered is accepted anew."""
+    changed: list[Row] = []
+    for state in _DONE if delivery_ids else ():
+        rows = yield change.many(
+            [{"delivery_id": one, "old_state": state.value} for one in delivery_ids]
+        )
+        if state is State.DELIVERED:
+            yield tally(Tally.ACCEPTED, len(rows))
+        changed += rows
+    return changed
 
 
 @unit
@@ -176,6 +191,7 @@ def add(copies: Sequence[Copy], *, url: str, now: Moment) -> Steps[None]:
             for copy in copies
         ],
     )
+    yield tally(Tally.ACCEPTED, len(copies))
     owed = [_owed(copy, url) for copy in copies]
     yield PENDING.many([_pending(one, now) for one in owed])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam
 
+from jackfield.balance import Tally
 from jackfield.clock import Moment
 from jackfield.deliveries import conversation_aside, lane, shard
 from jackfield.delivery.records import Kind, State
@@ -11,7 +12,7 @@ from jackfield.delivery.trials import NOBODY, Trial
 from jackfield.storage.arrivals import PENDING
 from jackfield.storage.dialects import Prepared, insert
 from jackfield.storage.tables import deliveries
-from jackfield.units import Steps, unit
+from jackfield.units import Steps, tally, unit
 
 _NO_ACCOUNT = 0
 
@@ -43,6 +44,7 @@ def add(trial: Trial, *, now: Moment) -> Steps[None]:
         body=trial.body,
         now=now,
     )
+    yield tally(Tally.ACCEPTED)
     yield PENDING(
         subject=trial.id,
         shard=shard(_NO_ACCOUNT, NOBODY),
