@@ -84,6 +84,22 @@ async def test_after_a_rotation_the_new_key_alone_opens_everything(database_url:
             pass
 
 
+async def test_an_answer_that_is_kept_is_given_again_after_a_rotation(database_url: str) -> None:
+    desk = {"name": "Desk"}
+    key = {"idempotency_key": "4711"}
+    async with opened(database_url, master_key=OLD.hex()) as doors:
+        acme = await doors.tenant()
+        first = await acme.post("/v2/applications", desk, **key)
+    async with opened(database_url, master_key=listed(NEW, OLD)) as doors:
+        rotated = await rotate(doors)
+    async with opened(database_url, master_key=NEW.hex()) as doors:
+        again = await Client(doors.asgi, acme.headers).post("/v2/applications", desk, **key)
+
+    assert rotated.left == {}
+    assert "private_key" in first.json["keys"]
+    assert (again.status, again.json) == (first.status, first.json)
+
+
 async def test_several_old_keys_are_done_with_at_once(database_url: str) -> None:
     async with opened(database_url, master_key=OLDEST.hex()) as doors:
         acme = await fill(doors, pages=3)
