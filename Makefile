@@ -63,4 +63,4 @@ ledger-summary: $(READY)
 	@$(LEDGER) --summary
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-generator .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -175,7 +175,7 @@ def with_a_bug(app: ASGIApp) -> ASGIApp:
 async def test_a_planted_fault_is_found(
     sqlite_url: str, tmp_path: Path, plant: Callable[[ASGIApp], ASGIApp], kind: str
 ) -> None:
-    only = ("--include-operation-id=GetAllAccounts", "--phases=coverage")
+    only = ("--include-operation-id=GetAllAccounts", "--phases=coverage", "--max-failures=1")
     async with opened(sqlite_url) as doors:
         known = await world(doors)
         async with serving(plant(doors.asgi)) as url:

@@ -18,7 +18,7 @@ from jackfield.api.application_bodies import APPLICATIONS_PATH
 from jackfield.api.representations import ACCOUNTS_PATH
 
 HERE = Path(__file__).parent / "generated"
-PYTHON = HERE / ".venv" / "bin" / "python"
+PYTHON = HERE.parents[2] / ".venv-generator" / "bin" / "python"
 COLLECTIONS = (ACCOUNTS_PATH, APPLICATIONS_PATH)
 TAGS = {"External Accounts", "Applications"}
 
