@@ -381,6 +381,21 @@ async def test_a_token_sees_its_applications_deliveries_only(
     assert [answer.status for answer in own] == [200, 200, 200, 202]
 
 
+async def test_an_application_without_a_url_is_told_that_its_own_went_to_somebody_else(
+    doors: Doors, database_url: str
+) -> None:
+    desk = await desk_of(doors)
+    await give_up(database_url)
+    (newest, *_) = await desk.ids()
+    await change(database_url, "UPDATE tenants SET inbound_url = 'https://acme.example/in'")
+    await change(database_url, "UPDATE applications SET inbound_url = NULL")
+
+    answer = await desk.token.post(f"{BASE}/{newest}/replay")
+
+    assert (answer.status, answer.json["state"]) == (200, "held")
+    assert (await desk.token.get(f"{BASE}/{newest}")).status == 404
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [

@@ -13,7 +13,7 @@ from jackfield import links
 from jackfield.accounts import Account
 from jackfield.applications import Application
 from jackfield.delivery.rebinding import SLICE, Misplaced, Rebinding
-from jackfield.storage import accounts, applications
+from jackfield.storage import accounts, applications, held
 from jackfield.units import Unit, unit
 from receiver import Received, Receiver
 from world import World, said
@@ -39,6 +39,8 @@ async def swap(world: World, account: Account, application: Application | None) 
         applications=applications,
     )
     await world.store.commit(work)
+    # As once everything that was held for it is out.
+    await world.store.commit(held.finish(account.id))
 
 
 def of(account: Account) -> Misplaced:

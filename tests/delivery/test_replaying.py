@@ -170,6 +170,23 @@ async def test_many_go_in_slices_in_their_old_order_to_the_end_and_not_beyond(
     assert order == [str(n) for n in range(many)]
 
 
+async def test_what_is_delivered_while_it_replays_is_not_replayed_too(
+    world: World, database_url: str
+) -> None:
+    page = await page_at(world, "https://desk.example/in")
+    await world.hear(*[said(str(n), to=page) for n in range(SLICE + 1)])
+    await change(database_url, "UPDATE deliveries SET state = 'delivered'")
+    delivered = Selection(api_key="acme0001", state=State.DELIVERED)
+    replaying = replaying_in(world)
+
+    first = await replaying.some(delivered, place=None, slices=1)
+    await world.hear(said("new", to=page))
+    await change(database_url, "UPDATE deliveries SET state = 'delivered' WHERE state = 'pending'")
+    rest = await replaying.some(delivered, place=first.goes_on_at, slices=9)
+
+    assert (first.pending, rest.pending) == (SLICE, 1)
+
+
 async def test_a_replay_to_a_test_url_ends_although_its_copies_are_delivered_meanwhile(
     world: World, database_url: str
 ) -> None:

@@ -106,7 +106,8 @@ class Replaying:
             return await self._copy_of(delivery_id, to=to, among=among)
         _check_done(there)
         put = await self._put_back([delivery_id])
-        now_there = await self._found(delivery_id, among=among)
+        # Held again, it is its application's no more.
+        now_there = await self._found(delivery_id, among=Selection())
         if put == PutBack(0, 0):
             _check_done(now_there)  # somebody else was quicker
             raise Conflict(
@@ -203,10 +204,8 @@ class Replaying:
 def is_among(details: DeliveryDetails, selection: Selection) -> bool:
     """Return whether a delivery is the tenant's and application's that are selected, if any."""
     line = details.line
-    return selection.api_key in {None, line.api_key} and selection.application_id in {
-        None,
-        line.application_id,
-    }
+    is_tenants = selection.api_key in {None, line.api_key}
+    return is_tenants and selection.application_id in {None, line.application_id}
 
 
 def _check_done(details: DeliveryDetails) -> None:
