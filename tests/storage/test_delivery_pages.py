@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +18,7 @@ from jackfield.clock import Moment, after, now
 from jackfield.delivery import records
 from jackfield.delivery.records import DeliveryLine, Selection, State
 from jackfield.storage import delivery_pages, delivery_records, held
+from jackfield.storage.dialects import Prepared
 from world import World, said
 
 ACME = Selection(api_key="acme0001")
@@ -233,3 +237,44 @@ async def test_accounts_of_all_kinds_are_found_by_their_id(world: World) -> None
     )
 
     assert [line.provider for line in lines] == ["whatsapp"]
+
+
+@pytest.mark.parametrize(
+    ("names", "index"),
+    [
+        ({"api_key"}, "ix_deliveries_api_key_number"),
+        ({"api_key", "reason", "provider", "external_id"}, "ix_deliveries_api_key_number"),
+        ({"api_key", "dead"}, "ix_deliveries_dead"),
+        ({"held"}, "ix_deliveries_held"),
+        ({"own_held"}, "ix_deliveries_held"),
+        (set(), "INTEGER PRIMARY KEY"),
+    ],
+)
+def test_every_look_finds_its_range_in_an_index(
+    sqlite_url: str, names: set[str], index: str
+) -> None:
+    path = sqlite_url.removeprefix("sqlite:///")
+    asked = frozenset(names)
+
+    plans = [
+        plan_of(path, prepared)
+        for is_upward in (True, False)
+        for prepared in (
+            delivery_pages._page(asked, is_upward=is_upward),  # noqa: SLF001 -- a plan is nobody else's affair
+            delivery_pages._span(asked & delivery_pages._WALKED, is_upward=is_upward),  # noqa: SLF001 -- the same
+        )
+    ]
+
+    for plan in plans:
+        (walked,) = [step for step in plan if step.startswith(("SEARCH deliveries", "SCAN deliv"))]
+        assert walked.startswith("SEARCH")
+        assert index in walked
+
+
+def plan_of(path: str, prepared: Prepared) -> list[str]:
+    """Return the steps that SQLite takes to find what a statement asks for."""
+    text, constants = prepared.sqlite
+    values = dict.fromkeys(re.findall(r":(\w+)", text)) | dict(constants)
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(f"EXPLAIN QUERY PLAN {text}", values)
+        return [str(row[3]) for row in rows]

@@ -65,8 +65,9 @@ _TAKE = Prepared(
     delete(pending)
     .where(
         pending.c.conversation == bindparam("of_conversation"),
-        # Another account's conversation may have the same number.
-        pending.c.account_id == bindparam("of_account_id"),
+        # Another account's conversation may have the same number. Found by its conversation, of
+        # which an account has many: the sum keeps the index of accounts out of it.
+        pending.c.account_id + 0 == bindparam("of_account_id"),
         pending.c.kind == "deliver",
         exists().where(*_its_delivery, deliveries.c.state == State.PENDING.value),
     )
