@@ -5,13 +5,14 @@ READY := $(VENV)/.ready
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format format-check lint types contracts bench bench-reliability ledger ledger-summary clean
+.PHONY: help run test check format format-check lint types contracts bench bench-million bench-reliability ledger ledger-summary clean
 
 help:
 	@echo "make run     the gateway with a demo tenant, and the next command to try"
 	@echo "make test    every test, on SQLite and on PostgreSQL"
 	@echo "make check   format, lint, types, import contracts, tests: what CI runs"
 	@echo "make bench   the speed goals, as ratios to floors measured in the same run"
+	@echo "make bench-million  the same goals with a million accounts; takes a while to fill them"
 	@echo "make bench-reliability  what the promises cost in time: kills, outages, crowds"
 	@echo "make ledger  many kills, and an account that nothing acknowledged is lost; see docs/ledger.md"
 	@echo "make format  put the code in its usual shape"
@@ -50,6 +51,9 @@ format: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks
+
+bench-million: $(READY)
+	@$(BIN)/python -m benchmarks --goal S4 --goal S10 --goal S11
 
 bench-reliability: $(READY)
 	@$(BIN)/python -m benchmarks.reliability

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,22 @@ def run(port: int, requests: Sequence[bytes], *, in_flight: int, rate: float = 0
         return runner.run(_run(port, requests, in_flight=in_flight, rate=rate))
 
 
-async def _run(port: int, requests: Sequence[bytes], *, in_flight: int, rate: float) -> Load:
+def run_beside(
+    port: int, requests: Sequence[bytes], flood: Iterator[bytes], *, in_flight: int, rate: float
+) -> tuple[Load, Load]:
+    """Send `requests` as `run` does, and as much of `flood` beside them as is answered."""
+
+    async def both() -> tuple[Load, Load]:
+        asked = asyncio.create_task(_run(port, requests, in_flight=in_flight, rate=rate))
+        wrong = iter(lambda: next(flood) if not asked.done() else b"", b"")
+        flooded = asyncio.create_task(_run(port, wrong, in_flight=in_flight, rate=0))
+        return await asked, await flooded
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(both())
+
+
+async def _run(port: int, requests: Iterable[bytes], *, in_flight: int, rate: float) -> Load:
     loop = asyncio.get_running_loop()
     latencies: list[float] = []
     statuses: Counter[int] = Counter()

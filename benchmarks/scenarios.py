@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import asyncpg
 
 from benchmarks import load
+from benchmarks.callers import ACCOUNTS
 from benchmarks.hearing import SILENT, Hearing, hearing
 from benchmarks.servers import Server, gateway
-from benchmarks.speed import ACCOUNTS, webhook
+from benchmarks.speed import webhook
 
 IN_FLIGHT = 64
 RATE = 600

@@ -6,10 +6,13 @@ import hmac
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from statistics import median
 
-from benchmarks import load
+from benchmarks import callers, load, reads
+from benchmarks.callers import ACCOUNTS
+from benchmarks.figures import Figure
+from benchmarks.reads import rate
 from benchmarks.servers import (
     APP_SECRET,
     BASIC,
@@ -20,31 +23,12 @@ from benchmarks.servers import (
     gateway,
     heard,
     receiver,
-    static_file,
 )
 
 IN_FLIGHT = 64
 ROUNDS = 3
 MESSAGES, PEOPLE = 5_000, 2_000
 WEBHOOK = "/webhooks/meta/bench"
-ACCOUNTS = "/beta/chatapp-accounts"
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured goal: ours and its floor in requests per second, and what else was seen."""
-
-    goal: str
-    what: str
-    ours: float
-    floor: float | None
-    wanted: float
-    remarks: str = ""
-
-    @property
-    def ratio(self) -> float | None:
-        """Return ours as a share of the floor, or None without a floor."""
-        return self.ours / self.floor if self.floor else None
 
 
 def measure(engine: str, environ: Mapping[str, str], *, goals: Sequence[str]) -> list[Figure]:
@@ -52,9 +36,10 @@ def measure(engine: str, environ: Mapping[str, str], *, goals: Sequence[str]) ->
     figures: list[Figure] = []
     with gateway(_floor_environ(environ), module=FLOOR) as floor:
         with receiver() as application, gateway(environ) as ours:
-            _furnish(ours, application, page=PAGE)
-            figures += [_reads(ours)] if "S1" in goals else []
+            hearing = _furnish(ours, application, page=PAGE)
+            figures += reads.measure(ours, goals=goals)
             figures += [_creates(ours, floor)] if "S5" in goals else []
+            figures += [_links(ours, floor, hearing)] if "S5" in goals else []
             figures += [_deliveries(ours, floor, application)] if "S7" in goals else []
         if "S6" in goals:
             # One attempt that hangs is all that is dispatched, so accepting has the processor.
@@ -62,7 +47,7 @@ def measure(engine: str, environ: Mapping[str, str], *, goals: Sequence[str]) ->
             with receiver(silent=True) as application, gateway(alone) as ours:
                 _furnish(ours, application, page=SILENT_PAGE)
                 figures.append(_accepts(ours, floor))
-    return [_with_engine(engine, figure) for figure in figures]
+    return [replace(figure, what=f"{figure.what}, {engine}") for figure in figures]
 
 
 FLOOR = "benchmarks.accept_only"
@@ -75,54 +60,30 @@ def _floor_environ(environ: Mapping[str, str]) -> dict[str, str]:
     return {**environ, "JACKFIELD_DATA": f"{data}-floor", "JACKFIELD_DATABASE_URL": url}
 
 
-def _with_engine(engine: str, figure: Figure) -> Figure:
-    return Figure(
-        figure.goal,
-        f"{figure.what}, {engine}",
-        figure.ours,
-        figure.floor,
-        figure.wanted,
-        figure.remarks,
-    )
-
-
-def _furnish(ours: Server, application: Server, *, page: str) -> None:
+def _furnish(ours: Server, application: Server, *, page: str) -> callers.Application:
     """Make the application that hears and the Page it is linked to."""
-    url = {"address": f"http://127.0.0.1:{application.port}/inbound", "http_method": "POST"}
-    capability = {"webhooks": {"inbound_url": url, "status_url": url}}
-    wanted = {"name": "Bench", "capabilities": {"messages": capability}}
-    status, body = ours.call("POST", "/v2/applications", wanted)
-    assert status == 201, body
-    account = {
-        "external_id": page,
-        "access_token": "a-token",
-        "applications": [json.loads(body)["id"]],
-    }
-    status, body = ours.call("POST", f"{ACCOUNTS}/messenger", account)
-    assert status == 201, body
-
-
-def _reads(ours: Server) -> Figure:
-    sent = [load.request("GET", f"{ACCOUNTS}/messenger/{PAGE}", headers=BASIC)] * 15_000
-    plain = [load.request("GET", "/")] * 15_000
-    with static_file() as floor:
-        rates: list[float] = []
-        floors: list[float] = []
-        for _ in range(ROUNDS):
-            rates.append(_rate(ours, sent, status=200))
-            floors += [_rate(floor, plain, status=200)] if floor else []
-    remarks = "" if floors else "nginx is not installed, so there is no floor"
-    floor_rate = median(floors) if floors else None
-    return Figure("S1", "GET one account, Basic", median(rates), floor_rate, 0.20, remarks)
+    made = callers.application(ours, url=f"http://127.0.0.1:{application.port}/inbound")
+    callers.account(ours, page, linked_to=[made.id])
+    return made
 
 
 def _creates(ours: Server, floor: Server) -> Figure:
     rates, floors = [], []
     for turn in range(ROUNDS):
         sent = [_create(f"{turn}{number:09d}") for number in range(3_000)]
-        rates.append(_rate(ours, sent, status=201))
-        floors.append(_rate(floor, sent, status=201))
+        rates.append(rate(ours, sent, status=201))
+        floors.append(rate(floor, sent, status=201))
     return Figure("S5", "create an account, 64 in flight", median(rates), median(floors), 0.5)
+
+
+def _links(ours: Server, floor: Server, application: callers.Application) -> Figure:
+    """Link accounts that the rounds of `_creates` made, each once."""
+    rates, floors = [], []
+    for turn in range(ROUNDS):
+        sent = [_link(f"{turn}{number:09d}", application.id) for number in range(2_000)]
+        rates.append(rate(ours, sent))
+        floors.append(rate(floor, sent))
+    return Figure("S5", "link an account, 64 in flight", median(rates), median(floors), 0.5)
 
 
 def _deliveries(ours: Server, floor: Server, application: Server) -> Figure:
@@ -131,10 +92,10 @@ def _deliveries(ours: Server, floor: Server, application: Server) -> Figure:
         sent = _webhooks(PAGE, f"d_{turn}")
         before, _ = heard(application)
         began = time.perf_counter()
-        _rate(ours, sent, status=200)
+        rate(ours, sent, status=200)
         _until_heard(application, before + len(sent))
         delivered.append(len(sent) / (time.perf_counter() - began))
-        floors.append(_rate(floor, sent, status=200))
+        floors.append(rate(floor, sent, status=200))
     number, different = heard(application)
     remarks = f"{number - different} duplicates"
     what = "inbound to delivered and marked"
@@ -145,8 +106,8 @@ def _accepts(ours: Server, floor: Server) -> Figure:
     accepted, floors = [], []
     for turn in range(ROUNDS):
         sent = _webhooks(SILENT_PAGE, f"a_{turn}")
-        accepted.append(_rate(ours, sent, status=200))
-        floors.append(_rate(floor, sent, status=200))
+        accepted.append(rate(ours, sent, status=200))
+        floors.append(rate(floor, sent, status=200))
     paced = load.run(ours.port, _webhooks(SILENT_PAGE, "p"), in_flight=IN_FLIGHT, rate=500)
     remarks = (
         f"at 500/s p50 {paced.percentile(0.5):.1f} ms, p99 {paced.percentile(0.99):.1f} ms, "
@@ -168,15 +129,15 @@ def _until_heard(application: Server, number: int) -> None:
     raise SystemExit(f"only {heard(application)[0]} of {number} messages were delivered in time")
 
 
-def _rate(server: Server, sent: Sequence[bytes], *, status: int) -> float:
-    result = load.run(server.port, sent, in_flight=IN_FLIGHT)
-    assert result.statuses == {status: len(sent)}, result.statuses
-    return result.rate
-
-
 def _create(external_id: str) -> bytes:
     body = json.dumps({"external_id": external_id, "access_token": "a-token"}).encode()
     return load.request("POST", f"{ACCOUNTS}/messenger", headers=BASIC | JSON, body=body)
+
+
+def _link(external_id: str, application_id: str) -> bytes:
+    target = f"{ACCOUNTS}/messenger/{external_id}/applications"
+    body = json.dumps({"application": application_id}).encode()
+    return load.request("POST", target, headers=BASIC | JSON, body=body)
 
 
 def webhook(page: str, mid: str, person: str) -> bytes:
