@@ -238,7 +238,7 @@ def _named(assigned: UnknownAssigned) -> str:
 
 def _reparse(piece_id: int | None, *, data: Path | None) -> UnreadReparsed:
     """Read again to the end, step by step, and return the sums."""
-    from jackfield.console.kept_orders import ReparseUnread, UnreadReparsed  # noqa: PLC0415
+    from jackfield.console.kept_orders import ReparseUnread, UnreadReparsed  # noqa: PLC0415 - loaded late, as the others
 
     names = ("pieces", "delivered", "held", "repeated", "unknown", "ignored", "still_unread")
     sums = dict.fromkeys(names, 0)
