@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.test_deliveries import INBOUND, desk_of
+from api.test_delivery_paths import INBOUND, desk_of
 from external_accounts import faults
 from gateway import Doors
 from jackfield.clock import Moment, now

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api.test_deliveries import INBOUND, desk_of, give_up
+from api.test_delivery_paths import INBOUND, desk_of, give_up
 from external_accounts import BASE, NUMBER, PAGE
 from gateway import APP_SECRET, Answer, Client, Doors, application, signature
 from jackfield.api import openapi
