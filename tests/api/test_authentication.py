@@ -92,7 +92,7 @@ async def test_strangers_are_not_told_which_paths_there_are(
     assert (stranger.status, tenant.status) == (401, known)
 
 
-@pytest.mark.parametrize("path", ["/", "/else", "/webhooks/meta", "/beta", "/v1/messages"])
+@pytest.mark.parametrize("path", ["/", "/else", "/webhooks/meta", "/beta", "/v3/messages"])
 async def test_elsewhere_nobody_needs_to_be_known(sqlite_doors: Doors, path: str) -> None:
     assert (await sqlite_doors.anybody().get(path)).status == 404
 

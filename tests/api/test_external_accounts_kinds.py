@@ -140,7 +140,7 @@ async def test_nobody_takes_the_name_that_a_partners_callbacks_have_for_a_sender
     sqlite_doors: Doors, provider: str, credentials: dict[str, str]
 ) -> None:
     caller = await sqlite_doors.tenant()
-    await partners(sqlite_doors)
+    await partners(sqlite_doors, "partner")
 
     answer = await register(caller, provider, credentials, "infobip:Shop")
 
@@ -156,7 +156,7 @@ async def test_the_partner_is_changed_where_the_new_one_may_serve(
     doors: Doors, provider: str, credentials: dict[str, str]
 ) -> None:
     caller = await doors.tenant()
-    await partners(doors)
+    await partners(doors, "partner")
     kind = credentials["connector"]
     apps, store = doors.gateway.provider_apps, doors.gateway.store
     for name in ("second", "private"):
@@ -198,7 +198,7 @@ async def test_what_its_callbacks_name_it_by_cannot_be_changed(
     change: dict[str, str],
 ) -> None:
     caller = await sqlite_doors.tenant()
-    await partners(sqlite_doors)
+    await partners(sqlite_doors, "partner")
     await register(caller, provider, credentials)
     path = f"{BASE}/{provider}/shop%40agents.example"
 

@@ -232,6 +232,7 @@ def test_every_command_has_the_name_of_its_noun_and_verb() -> None:
         "applications.show",
         "applications.create",
         "applications.delete",
+        "audit",
         "keys.show",
         "keys.rotate.begin",
         "keys.rotate.reseal",
