@@ -112,7 +112,9 @@ def try_application(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send an application a signed test message, the way its messages go.
+    """Send an application a signed test message.
+
+    It goes the way of its messages.
 
     \b
     jackfield applications test 78d335fa-323d-4114-9c3d-d6f0d48968cf

@@ -20,9 +20,10 @@ def audit(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare what was accepted with what became of it; the exit code is 1 where they differ.
+    """Compare what was accepted with what became of it.
 
-    The running gateway does the same every minute, in /metrics and /readyz.
+    The exit code is 1 where they differ. The running gateway does the same every
+    minute, in /metrics and /readyz.
 
     \b
     jackfield audit

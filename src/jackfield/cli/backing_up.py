@@ -19,7 +19,7 @@ def backup(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Copy the SQLite database as it is now; a server that runs goes on meanwhile.
+    """Copy the SQLite database while the server goes on.
 
     The copy is checked, and only you may read it. The key that opens what is sealed in it is not
     in it: keep that elsewhere. docs/keeping.md says how to go back to a copy.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,8 +21,11 @@ from jackfield.cli.delivery_options import (
 )
 from jackfield.cli.options import DataOption, JsonOption, hint, print_json
 
+if TYPE_CHECKING:
+    from jackfield.api.delivery_bodies import DeliveryBody
+
 app = typer.Typer(
-    help="What every tenant's messages came to, and sending them again.",
+    help="What every tenant's messages came to; send them again.",
     no_args_is_help=True,
 )
 app.command("replay")(replay_deliveries)
@@ -71,20 +74,9 @@ def list_deliveries(
         print_json(listed)
         return
     if listed.deliveries:
+        header = ("ID", "STATE", "REASON", "TRIES", "TENANT", "ACCOUNT", "ACCEPTED (UTC)")
         print_table(
-            ("ID", "STATE", "REASON", "TRIES", "TENANT", "ACCOUNT", "ACCEPTED (UTC)"),
-            [
-                (
-                    one.id,
-                    one.state if one.kind != "test" else f"{one.state} test",
-                    one.reason,
-                    one.tries,
-                    one.api_key,
-                    one.external_id and f"{one.provider} {one.external_id}",
-                    day_and_time(one.accepted_at),
-                )
-                for one in listed.deliveries
-            ],
+            header, [(*_cells(one), day_and_time(one.accepted_at)) for one in listed.deliveries]
         )
     elif listed.next is None:
         hint("There are no such deliveries here.")
@@ -94,6 +86,13 @@ def list_deliveries(
     hint_at_next("jackfield deliveries list", listed.next, **options, limit=limit, data=data)
 
 
+def _cells(one: DeliveryBody) -> tuple[object, ...]:
+    """Return one line of the list, but for when it was accepted."""
+    state = one.state if one.kind != "test" else f"{one.state} test"
+    account = one.external_id and f"{one.provider} {one.external_id}"
+    return one.id, state, one.reason, one.tries, one.api_key, account
+
+
 @app.command("show")
 def show_delivery(
     delivery_id: Annotated[str, typer.Argument(help="Its id, which is its `webhook-id`.")],
@@ -101,7 +100,7 @@ def show_delivery(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one delivery: what was tried, why it waits, and its message's ids.
+    """Show one delivery: what was tried, and why it waits.
 
     \b
     jackfield deliveries show 0198c5e2-7f30-7000-8000-0123456789ab

@@ -55,9 +55,10 @@ def replay_deliveries(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send dead or delivered ones again: same id, same message, same bytes.
+    """Send dead or delivered ones again.
 
-    Of many, those that are dead unless you name another --state, oldest first.
+    They keep their id, their message and their bytes. Of many, those that are
+    dead unless you name another --state, oldest first.
 
     \b
     jackfield deliveries replay 0198c5e2-7f30-7000-8000-0123456789ab
@@ -111,10 +112,10 @@ def rebind_deliveries(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Move what still waits for an application its account has left to the present one.
+    """Move what waits for an application that its account has left.
 
-    Of one account, or all that waits for one application. Where the account is linked to nothing,
-    it is held until it is.
+    It goes to the present one. Of one account, or all that waits for one application. Where the
+    account is linked to nothing, it is held until it is.
 
     \b
     jackfield deliveries rebind --provider whatsapp --account 447700900123

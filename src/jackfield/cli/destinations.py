@@ -14,7 +14,7 @@ TenantArgument = Annotated[str, typer.Argument(metavar="API_KEY", help="The tena
 UrlArgument = Annotated[str, typer.Argument(metavar="URL", help="The URL, as the tenant gave it.")]
 
 app = typer.Typer(
-    help="The URLs that tenants hear at: which are down, and which are paused.",
+    help="The URLs that tenants hear at: down, paused or well.",
     no_args_is_help=True,
 )
 
@@ -28,7 +28,9 @@ def list_destinations(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the URLs about which something is remembered; one that always worked is not listed.
+    """List the URLs that are, or were, paused or down.
+
+    One that always worked is not listed.
 
     \b
     jackfield destinations list
@@ -92,7 +94,9 @@ def resume_destination(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Call a URL again, gently; what waits for it gets its 24 hours anew.
+    """Call a URL again, gently at first.
+
+    What waits for it gets its 24 hours anew.
 
     \b
     jackfield destinations resume acme https://acme.example/in

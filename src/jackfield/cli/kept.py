@@ -116,7 +116,9 @@ def reparse_unread(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read it again, as after an upgrade; what can be read now goes out.
+    """Read pieces again, as after an upgrade.
+
+    What can be read now goes out.
 
     \b
     jackfield unread reparse
@@ -147,7 +149,7 @@ def list_unknown(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List accounts that nobody has here, with how many messages are kept.
+    """List accounts that nobody has here, and what is kept.
 
     \b
     jackfield unknown list
@@ -190,7 +192,7 @@ def assign_unknown(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give what was written to an account before it was here to the account it is now.
+    """Give an account what came before it was here.
 
     Make sure that it was the same owner's then: nobody can tell but you.
 
