@@ -16,10 +16,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from auth.signing import claims_of, public_pem, signed
 from contract.installed import partners, serving
+from due import due
 from external_accounts import page
 from gateway import APP_SECRET, SECRET, VERIFY_TOKEN, Doors, opened
 from jackfield.api import openapi
 from jackfield.api.front_door import FrontDoor
+from jackfield.deliveries import Attempt, Outcome
+from jackfield.storage import deliveries
 
 HERE = Path(__file__).parent
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
@@ -69,7 +72,12 @@ async def world(doors: Doors) -> dict[str, str]:
     calling, linkable = [(await caller.post("/v2/applications", body)).json["id"] for _ in "12"]
     assert (await page(caller, "20000001", applications=[linkable])).status == 201
     assert (await page(caller, "20000002")).status == 201
+    url = {"address": "https://desk.example/in", "http_method": "POST"}
+    body["capabilities"] = {"messages": {"webhooks": {"inbound_url": url}}}
+    heard = (await caller.post("/v2/applications", body)).json["id"]
     return {
+        "HEARD": heard,
+        "DELIVERY": await given_up(doors, heard),
         "API_KEY": "acme0001",
         "API_SECRET": SECRET,
         "TOKEN": signed(claims_of(calling)),
@@ -79,6 +87,16 @@ async def world(doors: Doors) -> dict[str, str]:
         "APP_SECRET": APP_SECRET,
         "VERIFY_TOKEN": VERIFY_TOKEN,
     }
+
+
+async def given_up(doors: Doors, application_id: str) -> str:
+    """Return the id of a delivery to an application that came to nothing."""
+    gateway = doors.gateway
+    delivery_id = await gateway.afterwards.trials.send(application_id, api_key="acme0001")
+    (item,) = await due(gateway.store, gateway.clock())
+    attempt = Attempt(1, gateway.clock(), 20, Outcome.FAILED, status=500)
+    await gateway.store.commit(deliveries.give_up(item, attempt, now=gateway.clock()))
+    return delivery_id
 
 
 async def ask(url: str, *options: str, scheme: str, known: Mapping[str, str], home: Path) -> Found:

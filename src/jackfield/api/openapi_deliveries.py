@@ -16,7 +16,7 @@ from jackfield.api.delivery_fields import LONGEST_CURSOR, LONGEST_ID, LONGEST_TI
 from jackfield.api.openapi_accounts import EITHER
 from jackfield.api.openapi_operation import Operation, query, whole
 from jackfield.api.openapi_refusal import Schema
-from jackfield.api.openapi_schemas import members, ref
+from jackfield.api.openapi_schemas import members, nullable, ref
 from jackfield.delivery.records import State
 
 DELIVERIES: Final = "Deliveries"
@@ -94,8 +94,9 @@ def _looks() -> list[Operation]:
 
 
 def _replays() -> list[Operation]:
-    to = _URL | {"description": "Send copies here instead, and leave the deliveries as they are."}
-    narrow = {name: schema | {"description": text} for name, (schema, text) in _NARROW.items()}
+    told = {"description": "Send copies here instead, and leave the deliveries as they are."}
+    to = nullable(_URL | told)
+    narrow = {name: _sent(schema, text) for name, (schema, text) in _NARROW.items()}
     narrow["state"] = narrow["state"] | {"default": State.DEAD.value}
     return [
         Operation(
@@ -118,12 +119,20 @@ def _replays() -> list[Operation]:
             tag=DELIVERIES,
             summary="Send again what is selected, oldest first, a bounded number at a time",
             answer=ref("ReplayedBody"),
-            body=members(**narrow, to=to, dry_run=_DRY_RUN, after=_AFTER),
+            body=members(**narrow, to=to, dry_run=_DRY_RUN, after=nullable(_AFTER)),
             needs_body=False,
             security=EITHER,
             refusals=_SENT,
         ),
     ]
+
+
+def _sent(schema: Schema, text: str) -> Schema:
+    """Return the schema of what narrows in a body, where null is as good as left out."""
+    described = schema | {"description": text}
+    if "enum" in schema:
+        return described | {"enum": [*schema["enum"], None]}
+    return nullable(described)
 
 
 _DRY_RUN: Final[Schema] = {
@@ -135,7 +144,7 @@ _DRY_RUN: Final[Schema] = {
 
 def _rebound() -> Operation:
     named = ("provider", "external_id", "application_id")
-    narrow = {name: _NARROW[name][0] | {"description": _NARROW[name][1]} for name in named}
+    narrow = {name: _sent(*_NARROW[name]) for name in named}
     return Operation(
         method="POST",
         path=DELIVERIES_PATH + "/rebind",
@@ -143,7 +152,7 @@ def _rebound() -> Operation:
         tag=DELIVERIES,
         summary="Move what waits for an application its account has left to the present one",
         answer=ref("ReboundBody"),
-        body=members(**narrow, dry_run=_DRY_RUN, after=_AFTER),
+        body=members(**narrow, dry_run=_DRY_RUN, after=nullable(_AFTER)),
         security=EITHER,
         refusals=_SENT,
     )
