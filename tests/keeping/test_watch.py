@@ -67,7 +67,7 @@ async def test_the_engine_says_how_it_is(store: OpenStore, database_url: str) ->
         assert float(size.split()[1]) > 4096
         assert "jackfield_pg" not in shown
     else:
-        assert 'jackfield_pg_dead_tuples{table="pending"} 0.0' in shown
+        assert 'jackfield_pg_dead_tuples{table="pending"} ' in shown
         assert "jackfield_pg_oldest_xmin_age " in shown
         assert "jackfield_wal_bytes" not in shown
 

@@ -36,9 +36,16 @@ HITS: Final[Mapping[Crashpoint, int]] = {
 """The points that are hit while people write, and at which hit at the latest one is killed."""
 
 ELSEWHERE: Final = frozenset(
-    {Crashpoint.LEASE_CHANGING, Crashpoint.SPOOL_WRITING, Crashpoint.SPOOL_DRAINING}
+    {
+        Crashpoint.LEASE_CHANGING,
+        Crashpoint.SPOOL_WRITING,
+        Crashpoint.SPOOL_DRAINING,
+        Crashpoint.KEY_FILE_CHANGING,
+        Crashpoint.RESEALING,
+    }
 )
-"""Points of rooms that are not built yet: no lease changes hands, and nothing is spooled."""
+"""Points of rooms that are not built yet (no lease changes hands, nothing is spooled), and those of
+a change of keys, which `tests/system/test_key_rotation.py` kills under traffic."""
 
 
 class AtPoint(Fault):

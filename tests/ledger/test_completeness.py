@@ -10,7 +10,7 @@ from ledger.points import ELSEWHERE, POINTS
 from ledger.test_defects import PLANTED
 
 
-def test_every_point_is_a_fault_or_belongs_to_a_room_that_is_not_built() -> None:
+def test_every_point_is_a_fault_or_is_said_to_be_elsewhere() -> None:
     assert {fault.name for fault in POINTS} == set(Crashpoint) - ELSEWHERE
 
 

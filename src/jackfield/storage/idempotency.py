@@ -36,17 +36,19 @@ _ADD = Prepared(
     ).returning(idempotency_keys.c.created_at),
 )
 
-# Two processes that sweep at once take different rows.
+# Two processes that sweep at once take different rows. Looked up once, in a CTE: a look for every
+# row would pass over what this statement has deleted already, and take more than the limit.
 _oldest = (
     select(*_KEY)
     .where(idempotency_keys.c.created_at <= bindparam("until"))
     .order_by(idempotency_keys.c.created_at)
     .limit(bindparam("limit", type_=Integer))
     .with_for_update(skip_locked=True)
+    .cte("oldest")
 )
 _EXPIRE = Prepared(
     delete(idempotency_keys)
-    .where(tuple_(*_KEY).in_(_oldest))
+    .where(tuple_(*_KEY).in_(select(_oldest)))
     .returning(idempotency_keys.c.created_at),
 )
 
