@@ -44,8 +44,8 @@ ELSEWHERE: Final = frozenset(
         Crashpoint.RESEALING,
     }
 )
-"""Points of rooms that are not built yet (no lease changes hands, nothing is spooled), and those of
-a change of keys, which `tests/system/test_key_rotation.py` kills under traffic."""
+"""Points of rooms that are not built yet (no lease changes hands, nothing is spooled), and those
+of a change of keys, which `tests/system/test_key_rotation.py` kills under traffic."""
 
 
 class AtPoint(Fault):
