@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,12 +16,14 @@ from jackfield import links
 from jackfield.accounts import Account
 from jackfield.applications import Application
 from jackfield.balance import Balance
-from jackfield.clock import after
+from jackfield.clock import Clock as ClockDoor
+from jackfield.clock import after, now
 from jackfield.deliveries import Attempt, Outcome, Pending
 from jackfield.delivery.copying import Copy
 from jackfield.delivery.release import release_slice
 from jackfield.ids import uuid7
 from jackfield.inbound import Kept, accept
+from jackfield.keeping.erasure import Erasure
 from jackfield.keeping.retention import Retention, Spans
 from jackfield.messages import Reading, Unread
 from jackfield.storage import (
@@ -31,12 +34,14 @@ from jackfield.storage import (
     deliveries,
     held,
     kept_pieces,
+    people,
     replaying,
 )
 from jackfield.storage.dialects import Prepared
 from jackfield.storage.opening import OpenStore
 from jackfield.storage.shelves import SHELVES
 from jackfield.storage.tables import deliveries as table
+from jackfield.storage.traces import TRAILS
 from jackfield.units import alone
 from world import Clock, World, said
 
@@ -49,6 +54,27 @@ _FINISHED = Prepared(
 )
 
 Act = Callable[["Business"], Awaitable[None]]
+
+
+async def erase(
+    store: OpenStore,
+    account: Account,
+    address: str,
+    *,
+    clock: ClockDoor = now,
+    is_rehearsal: bool = False,
+) -> Counter[str]:
+    """Erase a person at an account to the end; return how much of each trail there was."""
+    person = await store.survey(people.find(account.provider, account.external_id, address))
+    erasure = Erasure(store, TRAILS, clock=clock)
+    found: Counter[str] = Counter()
+    place: str | None = ""
+    while place is not None:
+        done = await erasure.slice(person, place=place, is_rehearsal=is_rehearsal)
+        found.update({done.trail: done.number, "undelivered": done.undelivered})
+        found.update({"elsewhere": len(done.elsewhere)})
+        place = done.place
+    return +found
 
 
 @dataclass
@@ -196,6 +222,10 @@ class Business:
         for shelf in SHELVES:
             await retention.walk(shelf)
 
+    async def erase_somebody(self) -> None:
+        """Erase what the second person wrote to the Page that is heard."""
+        await erase(self.store, self.heard, "8", clock=self.clock)
+
     async def delete_both(self) -> None:
         """Delete both Pages, and make two others."""
         for page in (self.heard, self.unheard):
@@ -229,5 +259,6 @@ ACTS: Mapping[str, Act] = {
     "link the unheard": Business.link_the_unheard,
     "let time pass": Business.let_time_pass,
     "let go": Business.let_go,
+    "erase somebody": Business.erase_somebody,
     "delete both": Business.delete_both,
 }

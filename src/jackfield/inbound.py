@@ -280,6 +280,14 @@ def _kept_event(kind: Kept, event: Event, reason: str, *, body: bytes) -> KeptBo
     return KeptBody(kind, event.provider, event.routing_key, reason, body)
 
 
+def known_by(event_key: str) -> str:
+    """Return what an event that comes again is known by: SHA-256 of its key, in hexadecimal.
+
+    A provider's own key may name the person, as WhatsApp's does, and it outlives the message.
+    """
+    return sha256(event_key.encode()).hexdigest()
+
+
 def digest(kept: KeptBody) -> bytes:
     """Return what tells one kept piece from another: SHA-256 over whose it is and its body."""
     whose = f"{kept.provider}/{kept.routing_key}/".encode()

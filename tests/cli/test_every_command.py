@@ -103,6 +103,7 @@ def test_every_command_gives_one_document_for_programs(programs: Programs, tmp_p
     with_accounts(day, desk["id"])
     with_deliveries(day, desk["id"])
     day("applications delete", desk["id"], "--yes")
+    day("people erase", *PAGE, "700000000000007", "--yes")
     day("audit")
     day("backup", str(tmp_path / "copy.sqlite3"))
     day("keys show")

@@ -233,6 +233,7 @@ def test_every_command_has_the_name_of_its_noun_and_verb() -> None:
         "applications.create",
         "applications.delete",
         "audit",
+        "people.erase",
         "keys.show",
         "keys.rotate.begin",
         "keys.rotate.reseal",

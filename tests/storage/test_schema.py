@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 import jackfield.storage
 from databases import change, look, open_store, with_database
 from jackfield.deliveries import lane
+from jackfield.inbound import known_by
 from jackfield.problems import Unavailable
 from jackfield.storage.schema import HEAD, SchemaError, migrate_postgres, migrate_sqlite
 from jackfield.storage.tables import metadata
@@ -192,6 +193,35 @@ async def test_what_waited_when_lanes_came_is_found_in_its_own(
         (mine, linked.id),
     ]
     assert after == before
+
+
+async def test_an_event_is_known_again_whatever_its_key_was_kept_as_before(
+    world: World, database_url: str
+) -> None:
+    await world.tenant()
+    page = await world.page()
+    keys = ["wamid.HBgMNDQ3NzAwOTAwMTIz", "m_\u00fc\u2603", "x" * 64]
+    events = [said("hello", to=page, key=key) for key in keys]
+    await world.hear(*events[:2])
+    known = "SELECT event_key FROM provider_message_ids ORDER BY event_key"
+    before = await look(database_url, known)
+    for key in keys[:2]:
+        await change(
+            database_url,
+            f"UPDATE provider_message_ids SET event_key = '{key}' "  # noqa: S608 -- our own
+            f"WHERE event_key = '{known_by(key)}'",
+        )
+    await change(database_url, "UPDATE alembic_version SET version_num = '0002'")
+
+    for _ in range(2):
+        store = await open_store(database_url)
+        await store.close()
+        await change(database_url, "UPDATE alembic_version SET version_num = '0002'")
+    again = await world.hear(*events)
+
+    assert before == sorted((known_by(key),) for key in keys[:2])
+    assert (again.repeated, again.held) == (2, 1)
+    assert await look(database_url, known) == sorted((known_by(key),) for key in keys)
 
 
 async def test_a_database_of_a_newer_version_is_refused_in_a_sentence(database_url: str) -> None:

@@ -15,6 +15,7 @@ from jackfield.cli import (
     destinations,
     kept,
     keys,
+    people,
     provider_apps,
     running,
     sandbox,
@@ -43,6 +44,7 @@ app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(destinations.app, name="destinations")
 app.add_typer(kept.unread, name="unread")
 app.add_typer(kept.unknown, name="unknown")
+app.add_typer(people.people, name="people")
 app.command("token")(tokens.token)
 app.command("audit")(auditing.audit)
 app.command("backup")(backing_up.backup)

@@ -21,6 +21,7 @@ from jackfield.console import (
     destinations,
     keys,
     listing,
+    people,
     provider_app_secrets,
     provider_apps,
     registering,
@@ -73,6 +74,7 @@ from jackfield.console.orders import (
     TenantCreated,
     VouchAccount,
 )
+from jackfield.console.people_orders import ErasePerson
 from jackfield.console.provider_app_orders import (
     AddProviderAppSecret,
     ListProviderApps,
@@ -191,6 +193,7 @@ COMMANDS: Mapping[str, Command[Any, Any]] = {
     "keys.rotate.begin": Command(BeginRotation, keys.begin_rotation),
     "keys.rotate.reseal": Command(Reseal, keys.reseal),
     "keys.rotate.finish": Command(FinishRotation, keys.finish_rotation),
+    "people.erase": Command(ErasePerson, people.erase_person),
     "audit": Command(Audit, books.audit),
     "applications.test": Command(TryApplication, deliveries.try_application),
     "deliveries.list": Command(ListDeliveries, deliveries.list_deliveries),

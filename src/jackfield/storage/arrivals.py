@@ -10,7 +10,7 @@ from jackfield.accounts import Standing
 from jackfield.balance import Tally
 from jackfield.clock import Moment
 from jackfield.deliveries import Binding, Receiver, conversation, lane, shard
-from jackfield.inbound import Arrival
+from jackfield.inbound import Arrival, known_by
 from jackfield.messages import Event, encode
 from jackfield.storage.contacts import adopt, introduce, people
 from jackfield.storage.dialects import Prepared, insert
@@ -100,6 +100,10 @@ _REPEAT = Prepared(
         provider_message_ids.c.digest,
     ),
 )
+
+
+ERASED = b""
+"""The digest of an event whose message was erased."""
 
 
 def _insert(table: Table, *columns: str, **constants: object) -> Prepared:
@@ -198,7 +202,7 @@ def claim(events: Sequence[tuple[str, Event]], *, now: Moment) -> Steps[set[str]
             {
                 "provider": event.provider,
                 "routing_key": event.routing_key,
-                "event_key": event.key,
+                "event_key": known_by(event.key),
                 "message_id": message_id,
                 "digest": event.digest,
                 "received_at": now,
@@ -217,17 +221,19 @@ def repeat(events: Sequence[Event]) -> Steps[list[Event]]:
             {
                 "of_provider": event.provider,
                 "of_routing_key": event.routing_key,
-                "of_event_key": event.key,
+                "of_event_key": known_by(event.key),
             }
             for event in events
         ],
     )
     seen = {(provider, routing_key, key): known for provider, routing_key, key, known in rows}
-    return [
-        event
-        for event in events
-        if seen.get((event.provider, event.routing_key, event.key)) != event.digest
-    ]
+
+    def differs(event: Event) -> bool:
+        known = seen.get((event.provider, event.routing_key, known_by(event.key)))
+        # Of what was erased nothing is known, so whatever it says now is no news.
+        return known not in {ERASED, event.digest}
+
+    return [event for event in events if differs(event)]
 
 
 @unit

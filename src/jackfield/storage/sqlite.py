@@ -275,6 +275,7 @@ def _connect(path: Path, *, query_only: bool = False, cache: int = _CACHE) -> sq
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what is erased must not stay in the file
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA cache_size = -{cache}")
     if query_only:
