@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,6 +26,7 @@ from jackfield.auth import (
     StoredSecret,
     parse_basic,
 )
+from jackfield.auth.api_secrets import PRIORITY
 from jackfield.problems import Unavailable
 
 KEY = bytes(range(32))
@@ -37,11 +40,13 @@ class CountingArgon2(PasswordHasher):
     def __init__(self) -> None:
         super().__init__(time_cost=1, memory_cost=8, parallelism=1)
         self.checks = 0
+        self.priority = 0
         self.gate = threading.Event()
         self.gate.set()
 
     def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # type: ignore[override]  # noqa: A002 - the base's name
         self.checks += 1
+        self.priority = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
         self.gate.wait(timeout=30)
         return super().verify(hash, password)
 
@@ -265,6 +270,59 @@ async def test_a_flood_against_one_tenant_leaves_room_for_another(
 
     assert await neighbour
     await asyncio.gather(*flood, return_exceptions=True)
+
+
+async def test_who_is_turned_away_hears_it_late_and_guesses_no_faster(
+    argon2: CountingArgon2,
+) -> None:
+    bounds = Bounds(waiting_per_secret=1, turned_away_after=timedelta(hours=1))
+    slow = Secrets(KEY, argon2=argon2, bounds=bounds)
+    stored = [await chosen(slow)]
+    argon2.gate.clear()
+    first = asyncio.ensure_future(slow.verify(WRONG, stored))
+    async with asyncio.timeout(20):
+        while not argon2.checks:  # its thread has to begin
+            await asyncio.sleep(0.01)
+
+    second = asyncio.ensure_future(slow.verify(f"{WRONG}2", stored))
+    await settle()
+
+    assert not second.done()
+    assert argon2.checks == 1
+    second.cancel()
+    argon2.gate.set()
+    assert not await first
+    slow.close()
+
+
+async def test_a_client_at_work_is_answered_while_the_line_is_full(
+    secrets: Secrets, argon2: CountingArgon2
+) -> None:
+    stored = [await chosen(secrets)]
+    assert await secrets.verify(RIGHT, stored)
+    argon2.gate.clear()
+    flood = [
+        asyncio.ensure_future(secrets.verify(f"{WRONG}{number}", stored)) for number in range(100)
+    ]
+    await settle()
+
+    assert await secrets.verify(RIGHT, stored)
+
+    assert not any(guess.done() for guess in flood)
+    argon2.gate.set()
+    await asyncio.gather(*flood, return_exceptions=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priority")
+async def test_chosen_secrets_are_checked_when_nobody_else_wants_the_processor(
+    secrets: Secrets, argon2: CountingArgon2
+) -> None:
+    stored = [await chosen(secrets)]
+
+    await secrets.verify(RIGHT, stored)
+
+    usual = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert argon2.priority == min(usual + PRIORITY, 19)
 
 
 async def test_a_flood_takes_one_core_and_no_more(
