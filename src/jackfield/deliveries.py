@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal, Protocol, TypeAlias
 
 from jackfield.clock import Moment, after
@@ -154,6 +155,7 @@ def conversation_aside(delivery_id: str) -> int:
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), signed=True)
 
 
+@lru_cache(maxsize=4_096)
 def lane(api_key: str, application_id: str | None) -> int:
     """Return the 64-bit number of a lane: all that one tenant owes to one application.
 
