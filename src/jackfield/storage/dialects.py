@@ -8,7 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     Delete,
+    Dialect,
     Insert,
     Integer,
     Select,
@@ -27,9 +29,6 @@ from jackfield.units import Statement
 # PostgreSQL's INSERT ... ON CONFLICT compiles for SQLite too; the other way round it does not.
 __all__ = ["Engine", "Prepared", "insert"]
 
-_SQLITE = sqlite.dialect(paramstyle="named")
-_POSTGRES = asyncpg.dialect()  # type: ignore[no-untyped-call] # untyped there
-
 ORDINAL = "ordinal_"
 
 
@@ -38,6 +37,27 @@ class Engine(StrEnum):
 
     SQLITE = "sqlite"
     POSTGRES = "postgresql"
+
+
+def _with_constants_written_out(dialect: Dialect) -> Dialect:
+    """Return `dialect`, made to bind only what differs from run to run.
+
+    A planner must know a constant to find the partial index that speaks of it, and SQLite plans
+    a statement anew at each run whose bound values might decide that.
+    """
+
+    class Compiler(dialect.statement_compiler):  # type: ignore[name-defined,misc] # it is a class
+        def visit_bindparam(self, bindparam: BindParameter[Any], **options: Any) -> str:  # noqa: ANN401 -- the compiler's own
+            if not bindparam.required and isinstance(bindparam.value, int | str):
+                options["literal_binds"] = True
+            return super().visit_bindparam(bindparam, **options)  # type: ignore[no-any-return] # a string
+
+    dialect.statement_compiler = Compiler
+    return dialect
+
+
+_SQLITE = _with_constants_written_out(sqlite.dialect(paramstyle="named"))
+_POSTGRES = _with_constants_written_out(asyncpg.dialect())  # type: ignore[no-untyped-call] # untyped there
 
 
 class Prepared:
