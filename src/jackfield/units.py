@@ -1,7 +1,7 @@
 """A unit of work: what a rule asks of the store, in one place.
 
 A unit is a generator that yields statements and receives their rows. It awaits nothing, so
-one text runs on SQLite's writer thread and on asyncpg. `await store.commit(unit)` answers
+one text runs on sqlite3 and on asyncpg. `await store.commit(unit)` answers
 after COMMIT; `await store.read(unit)` runs one that only looks.
 
     @unit
@@ -62,19 +62,22 @@ def tally(name: str, by: int = 1) -> Counted:
 class Unit(Generic[Result_co]):
     """Work that can be started afresh. `yield from` it inside another unit.
 
-    `is_alone` keeps it from running between the statements of its neighbours in a batch.
+    `is_alone` keeps it from running between the statements of its neighbours in a batch;
+    `is_quick` says that all its statements take no longer than a thread's turn.
     """
 
-    __slots__ = ("_start", "is_alone")
+    __slots__ = ("_start", "is_alone", "is_quick")
 
     def __init__(
         self,
         start: Callable[[], Steps[Result_co]],
         *,
         is_alone: bool = False,
+        is_quick: bool = False,
     ) -> None:
         self._start = start
         self.is_alone = is_alone
+        self.is_quick = is_quick
 
     @property
     def question(self) -> Hashable:
@@ -106,6 +109,14 @@ def alone(work: Unit[Result]) -> Unit[Result]:
     For a rule that reads a set and then writes what must hold for the whole of it.
     """
     return Unit(work.__iter__, is_alone=True)
+
+
+def quick(work: Unit[Result]) -> Unit[Result]:
+    """Return `work`, of which it is known that it is a few rows by their keys, and nothing more.
+
+    Who runs it may hold up everybody else meanwhile: for what is asked all the time.
+    """
+    return Unit(work.__iter__, is_quick=True)
 
 
 class Store(Protocol):

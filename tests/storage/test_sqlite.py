@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import bindparam, insert
@@ -16,11 +17,13 @@ from databases import tenants_there
 from jackfield.metrics import Metrics
 from jackfield.problems import Unavailable
 from jackfield.storage import tenants
+from jackfield.storage.committer import Ended
 from jackfield.storage.dialects import Prepared
-from jackfield.storage.sqlite import SqliteStore, run_batch
+from jackfield.storage.sqlite import SqliteStore
+from jackfield.storage.sqlite_batch import Batch
 from jackfield.storage.tables import tenants as tenants_table
-from jackfield.units import Steps, unit
-from small_units import rename, tenant
+from jackfield.units import Steps, Unit, quick, unit
+from small_units import Refusal, add_then_refuse, rename, tenant
 
 
 @pytest.fixture
@@ -51,10 +54,11 @@ async def test_a_full_disk_is_unavailable_stores_nothing_and_is_got_over(
     sqlite: SqliteStore, sqlite_url: str, path: Path
 ) -> None:
     await sqlite.commit(tenants.add(tenant("before")))
+    units = [tenants.add(tenant(f"k{n}")) for n in range(50)]
 
     with full_disk(path):
         ends = await asyncio.gather(
-            *[sqlite.commit(tenants.add(tenant(f"k{n}"))) for n in range(50)],
+            *[sqlite.commit(work) for work in [*units, *map(quick, units)]],
             return_exceptions=True,
         )
         found = await sqlite.read(tenants.find("before"))
@@ -71,9 +75,9 @@ def test_a_database_that_may_not_grow_is_unavailable_to_the_whole_batch(path: Pa
         connection.execute(f"PRAGMA max_page_count = {pages}")
         long = "x" * 100_000
 
-        ends = run_batch(connection, [tenants.add(tenant("a")), _add_named("b", long)])
+        ends = _ended(connection, [tenants.add(tenant("a")), _add_named("b", long)])
         connection.execute(f"PRAGMA max_page_count = {pages + 100}")
-        later = run_batch(connection, [_add_named("c", long)])
+        later = _ended(connection, [_add_named("c", long)])
 
         rows = connection.execute("SELECT api_key FROM tenants").fetchall()
 
@@ -90,13 +94,47 @@ async def test_another_process_that_keeps_the_file_locked_makes_it_unavailable(
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
 
-            (end,) = run_batch(connection, [tenants.add(tenant("a"))])
+            (end,) = _ended(connection, [tenants.add(tenant("a"))])
             other.execute("ROLLBACK")
-        (later,) = run_batch(connection, [tenants.add(tenant("b"))])
+        (later,) = _ended(connection, [tenants.add(tenant("b"))])
 
     assert type(getattr(end, "error", None)) is Unavailable
     assert type(later).__name__ == "Done"
     assert await tenants_there(sqlite_url) == {"b"}
+
+
+async def test_quick_units_spoil_neither_each_other_nor_those_that_are_not(
+    sqlite: SqliteStore, sqlite_url: str
+) -> None:
+    ends = await asyncio.gather(
+        sqlite.commit(quick(tenants.add(tenant("a")))),
+        sqlite.commit(quick(add_then_refuse("b"))),
+        sqlite.commit(quick(tenants.add(tenant("c")))),
+        sqlite.commit(add_then_refuse("d")),
+        sqlite.commit(tenants.add(tenant("e"))),
+        sqlite.commit(quick(tenants.add(tenant("e")))),
+        return_exceptions=True,
+    )
+
+    assert [type(end) for end in ends] == [bool, Refusal, bool, Refusal, bool, bool]
+    assert list(ends[4:]) == [True, False]  # in the order in which they came
+    assert await tenants_there(sqlite_url) == {"a", "c", "e"}
+
+
+async def test_the_loop_goes_on_while_a_quick_unit_waits_for_another_process(
+    sqlite: SqliteStore, path: Path, sqlite_url: str
+) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waiting = asyncio.create_task(sqlite.commit(quick(tenants.add(tenant("a")))))
+        for _ in range(20):  # these would not come round if the loop waited too
+            await asyncio.sleep(0.001)
+        is_waiting = not waiting.done()
+        other.execute("ROLLBACK")
+        await waiting
+
+    assert is_waiting
+    assert await tenants_there(sqlite_url) == {"a"}
 
 
 async def test_what_is_committed_is_written_through_to_the_disk(
@@ -139,6 +177,12 @@ async def test_closing_folds_the_wal_into_the_database(path: Path) -> None:
 
     assert list(path.parent.iterdir()) == [path]
     assert b"a Ltd" in path.read_bytes()
+
+
+def _ended(connection: sqlite3.Connection, units: list[Unit[Any]]) -> list[Ended]:
+    batch = Batch(connection, units)
+    batch.whole()
+    return batch.ended
 
 
 _ADD = Prepared(

@@ -22,12 +22,15 @@ from jackfield.provider_apps import ProviderApp, ProviderApps, SecretRole, secre
 from jackfield.providers import WEBHOOKS
 from jackfield.providers.contract import Webhook
 from jackfield.sealing import Keyring
-from jackfield.units import Store
+from jackfield.units import Store, quick
 
 log = structlog.get_logger()
 
 BODY_LIMIT: Final = 8 << 20
 """Bytes that a provider may send at once (ruling R26)."""
+
+_FEW: Final = 8
+"""So many events are stored as quickly as one is."""
 
 _NOTHING: Final = Accepted(delivered=0, held=0, repeated=0, unknown=0, unread=0)
 
@@ -116,7 +119,8 @@ class ProviderWebhooks:
             now=self._clock(),
             arrivals=self._arrivals,
         )
-        return await self._store.commit(work)
+        is_small = len(reading.events) + len(reading.unread) <= _FEW
+        return await self._store.commit(quick(work) if is_small else work)
 
     def _count(self, reading: Reading, accepted: Accepted, *, kind: str) -> None:
         providers = chain(

@@ -22,7 +22,7 @@ from jackfield.delivery.recording import Recorder
 from jackfield.delivery.supply import Supply
 from jackfield.metrics import Metrics
 from jackfield.problems import Unavailable
-from jackfield.units import Result, Store, Unit
+from jackfield.units import Result, Store, Unit, quick
 
 log = structlog.get_logger()
 
@@ -190,7 +190,8 @@ class Dispatcher:
             await self._commit(self._supply.taken_back(item.lane))
             return
         was_sound = gate.destination.is_sound
-        has_next = await self._commit(self._recorder.recorded(item, attempt, gate, now=now))
+        recorded = self._recorder.recorded(item, attempt, gate, now=now)
+        has_next = await self._commit(quick(recorded))
         if has_next:
             self._lanes.heard(item.lane)
         if not attempt.outcome.is_final:

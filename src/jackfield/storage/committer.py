@@ -106,7 +106,7 @@ class Committer:
     def _gather(self) -> list[tuple[Unit[Any], asyncio.Future[Any]]]:
         batch = [self._waiting.popleft()]
         while self._waiting and len(batch) < LARGEST_BATCH:
-            if batch[-1][0].is_alone or self._waiting[0][0].is_alone:
+            if not _go_together(batch[-1][0], self._waiting[0][0]):
                 break
             batch.append(self._waiting.popleft())
         return batch
@@ -116,6 +116,10 @@ class Committer:
             return await self._run_batch(units)
         except Exception as error:  # noqa: BLE001 -- each waiting caller is told, and raises it
             return [Failed(error)] * len(units)
+
+
+def _go_together(one: Unit[Any], other: Unit[Any]) -> bool:
+    return one.is_quick == other.is_quick and not (one.is_alone or other.is_alone)
 
 
 def _answer(future: asyncio.Future[Any], end: Ended) -> None:

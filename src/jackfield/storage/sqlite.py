@@ -1,4 +1,4 @@
-"""SQLite's hands: one connection that writes on a thread, one that reads in the loop.
+"""SQLite's hands: one connection that writes, one that reads in the loop.
 
 A third surveys the whole database on a thread of its own, however long that takes.
 
@@ -9,47 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import structlog
-
-from jackfield.crashpoints import Crashpoint, reach
 from jackfield.metrics import Metrics
-from jackfield.problems import OutcomeUnknown, Unavailable
-from jackfield.storage import condition, totals
-from jackfield.storage.committer import Committer, Ended, Failed, tallies_of
+from jackfield.problems import Unavailable
+from jackfield.storage import condition
+from jackfield.storage.committer import Committer, Ended
 from jackfield.storage.condition import Condition
 from jackfield.storage.dialects import Prepared
 from jackfield.storage.memory import Memory
-from jackfield.storage.running import Running
-from jackfield.units import Counted, Result, Row, Rows, Unit
-
-log = structlog.get_logger()
-
-_OF_ONE_STATEMENT = {
-    sqlite3.SQLITE_ERROR,
-    sqlite3.SQLITE_CONSTRAINT,
-    sqlite3.SQLITE_MISMATCH,
-    sqlite3.SQLITE_MISUSE,
-    sqlite3.SQLITE_RANGE,
-    sqlite3.SQLITE_TOOBIG,
-}
-"""Codes of errors that leave the transaction around the statement as it was."""
-
+from jackfield.storage.sqlite_batch import Batch, look
+from jackfield.units import Result, Unit
 
 _CACHE = 32_768
 """KiB of pages that a connection keeps in memory."""
 
 _SURVEY_CACHE = 2_048
 """The same for who reads everything once: it would throw out what is needed again."""
-
-
-class SpoiledError(Exception):
-    """A unit failed when it may have written: its neighbours must be run again without it."""
 
 
 class SqliteStore:
@@ -71,7 +50,7 @@ class SqliteStore:
 
     async def read(self, work: Unit[Result]) -> Result:
         """Run `work`, which only looks, at once: a point read costs less than a thread's turn."""
-        return _look(self._reader, work)
+        return look(self._reader, work)
 
     async def recall(self, work: Unit[Result]) -> Result:
         """Return what `read` would. Nobody else writes, so it is known when that is the same."""
@@ -80,7 +59,7 @@ class SqliteStore:
         if remembered is not None:
             return remembered.result  # type: ignore[no-any-return] # a unit's value is untyped here
         asked: list[Prepared] = []
-        result = _look(self._reader, work, asked=asked)
+        result = look(self._reader, work, asked=asked)
         if question is not None:
             self._memory.keep(question, result, read=asked)
         return result
@@ -107,161 +86,28 @@ class SqliteStore:
     def _survey(self, work: Unit[Result]) -> Result:
         self._surveyor.execute("BEGIN")
         try:
-            return _look(self._surveyor, work)
+            return look(self._surveyor, work)
         finally:
             self._surveyor.rollback()
 
     async def _run_batch(self, units: Sequence[Unit[Any]]) -> list[Ended]:
-        loop = asyncio.get_running_loop()
-        touched: set[Prepared] = set()
+        batch = Batch(self._writer, units)
         try:
-            return await loop.run_in_executor(
-                self._thread, run_batch, self._writer, units, touched
-            )
+            if units[0].is_quick:
+                # Python runs one thread at a time: statement by statement, two would get in
+                # each other's way. What waits, for a lock or for the disk, waits on the thread.
+                await self._on_thread(batch.begin)
+                batch.run()
+                await self._on_thread(batch.commit)
+            else:
+                await self._on_thread(batch.whole)
         finally:
             # Also of a batch that failed: it may have been stored all the same.
-            self._memory.wrote(frozenset().union(*(prepared.tables for prepared in touched)))
+            self._memory.wrote(frozenset().union(*(each.tables for each in batch.touched)))
+        return batch.ended
 
-
-def _look(
-    connection: sqlite3.Connection, work: Unit[Result], *, asked: list[Prepared] | None = None
-) -> Result:
-    """Run `work`, which only looks, and note each statement in `asked`."""
-    steps = iter(work)
-    rows: Rows | None = None
-    while True:
-        try:
-            step = steps.send(rows)  # type: ignore[arg-type] # None starts it
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return] # a unit's value is untyped here
-        if isinstance(step, Counted):  # who only looks has done nothing to count
-            rows = ()
-            continue
-        prepared: Prepared = step.prepared  # type: ignore[assignment] # units yield no other
-        if asked is not None:
-            asked.append(prepared)
-        try:
-            rows = _execute(connection, prepared, step.values)
-        except sqlite3.Error as error:
-            if _is_of_one_statement(error):
-                raise
-            raise _unavailable("The database could not be read.", error) from error
-
-
-def run_batch(
-    connection: sqlite3.Connection,
-    units: Sequence[Unit[Any]],
-    touched: set[Prepared] | None = None,
-) -> list[Ended]:
-    """Run `units` in one transaction and commit it; note in `touched` what is to write.
-
-    At first without savepoints: a unit that fails before it wrote anything harms nobody. If one
-    fails after that, everything is rolled back and run again, each unit inside a savepoint.
-    """
-    touched = set() if touched is None else touched
-    try:
-        try:
-            ended = _attempt(connection, units, partial(_run, touched=touched))
-        except SpoiledError:
-            connection.rollback()
-            ended = _attempt(connection, units, partial(_run_in_savepoint, touched=touched))
-        _tally(connection, ended)
-    except sqlite3.Error as error:
-        connection.rollback()
-        problem = _unavailable("The database could not be written; nothing was stored.", error)
-        return [Failed(problem)] * len(units)
-    except BaseException:
-        connection.rollback()
-        raise
-    return _commit(connection, ended)
-
-
-def _commit(connection: sqlite3.Connection, ended: list[Ended]) -> list[Ended]:
-    try:
-        connection.commit()
-    except sqlite3.Error as error:
-        connection.rollback()
-        log.critical("store.commit_failed", reason=str(error))
-        unknown = OutcomeUnknown("The store could not say whether it committed; look again.")
-        unknown.__cause__ = error
-        return [Failed(unknown)] * len(ended)
-    return ended
-
-
-def _attempt(
-    connection: sqlite3.Connection,
-    units: Sequence[Unit[Any]],
-    run: Callable[[sqlite3.Connection, Unit[Any]], Ended],
-) -> list[Ended]:
-    connection.execute("BEGIN IMMEDIATE")
-    ended = [run(connection, work) for work in units]
-    reach(Crashpoint.INSIDE_TRANSACTION)
-    return ended
-
-
-def _tally(connection: sqlite3.Connection, ended: Sequence[Ended]) -> None:
-    # These rows are nobody's to remember: whoever reads them surveys.
-    tallies = tallies_of(ended)
-    if tallies:
-        _execute(connection, *totals.tallied(tallies, slot=""))
-
-
-def _run(connection: sqlite3.Connection, work: Unit[Any], *, touched: set[Prepared]) -> Ended:
-    one = Running(work)
-    while one.ended is None:
-        if one.prepared.writes:
-            touched.add(one.prepared)
-        try:
-            rows = _execute(connection, one.prepared, one.values)
-        except Exception as error:
-            if not _is_of_one_statement(error):
-                raise
-            # Earlier runs of the same statement may have written.
-            raise SpoiledError from error
-        one.advance(rows)
-    if isinstance(one.ended, Failed) and one.wrote:
-        raise SpoiledError from one.ended.error
-    return one.ended
-
-
-def _run_in_savepoint(
-    connection: sqlite3.Connection, work: Unit[Any], *, touched: set[Prepared]
-) -> Ended:
-    connection.execute("SAVEPOINT unit")
-    try:
-        ended = _run(connection, work, touched=touched)
-    except SpoiledError as spoiled:
-        connection.execute("ROLLBACK TO unit")
-        ended = Failed(spoiled.__cause__ or spoiled)
-    connection.execute("RELEASE unit")
-    return ended
-
-
-def _execute(
-    connection: sqlite3.Connection,
-    prepared: Prepared,
-    runs: Sequence[Mapping[str, Any]],
-) -> Rows:
-    text, constants = prepared.sqlite
-    if len(runs) == 1:
-        return connection.execute(text, {**constants, **runs[0]}).fetchall()
-    found: list[Row] = []
-    for values in runs:
-        found += connection.execute(text, {**constants, **values})
-    return found
-
-
-def _is_of_one_statement(error: Exception) -> bool:
-    # Without a code, the values were refused before SQLite saw them.
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    return code & 0xFF in _OF_ONE_STATEMENT
-
-
-def _unavailable(sentence: str, error: sqlite3.Error) -> Unavailable:
-    log.error("store.trouble", what=sentence, reason=str(error))
-    problem = Unavailable(sentence)
-    problem.__cause__ = error
-    return problem
+    def _on_thread(self, step: Callable[[], None]) -> Awaitable[None]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, step)
 
 
 def _connect(path: Path, *, query_only: bool = False, cache: int = _CACHE) -> sqlite3.Connection:
