@@ -24,6 +24,7 @@ SILENT = 0
 """In place of a status: it never answers."""
 
 _UUID = b'"message_uuid":"'
+_FROM = b'"from":"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,12 @@ class Hearing:
 
     def counts(self) -> tuple[int, int, int]:
         """Return how many it took, how many different ones, and how many it refused."""
-        taken, different, refused = self._ask("counts")
+        taken, different, refused, _ = self._ask("counts")
         return taken, different, refused
+
+    def inversions(self) -> int:
+        """Return how many it took for the first time after a younger one of the same person."""
+        return int(self._ask("counts")[3])
 
     def until(self, different: int, *, seconds: float = 120) -> None:
         """Wait until it took so many different messages; end the benchmark if it does not."""
@@ -86,6 +91,8 @@ class _Application:
         self.seconds = seconds
         self.taken: list[tuple[int, float]] = []
         self.different: set[bytes] = set()
+        self.latest: dict[bytes, bytes] = {}
+        self.inversions = 0
         self.refused = 0
 
     def hear(self, body: bytes) -> int:
@@ -97,8 +104,18 @@ class _Application:
         uuid = body[at : at + 36]
         accepted = int(uuid[:8] + uuid[9:13], 16)
         self.taken.append((time.time_ns() // 1_000_000 - accepted, time.monotonic()))
-        self.different.add(uuid)
+        if uuid not in self.different:
+            self.different.add(uuid)
+            self._compare(body, uuid)
         return self.status
+
+    def _compare(self, body: bytes, uuid: bytes) -> None:
+        """Note whether it is older than what the same person's last one was; ids sort by age."""
+        at = body.find(_FROM) + len(_FROM)
+        person = body[at : body.find(b'"', at)]
+        # Within a millisecond the rest of an id is random, and tells nothing.
+        self.inversions += uuid[:13] < self.latest.get(person, b"")
+        self.latest[person] = max(uuid[:13], self.latest.get(person, b""))
 
     def tell(self, path: bytes) -> bytes:
         """Answer the benchmark's own questions."""
@@ -106,7 +123,8 @@ class _Application:
             self.status = int(path.removeprefix(b"/become/"))
         if path == b"/taken":
             return json.dumps(self.taken).encode()
-        return json.dumps([len(self.taken), len(self.different), self.refused]).encode()
+        counts = len(self.taken), len(self.different), self.refused, self.inversions
+        return json.dumps(counts).encode()
 
 
 class _Connection(asyncio.Protocol):
