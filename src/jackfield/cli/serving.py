@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
@@ -35,6 +36,9 @@ Ready: TypeAlias = Callable[[Shown], None]
 
 _GRACE = 15
 """Seconds that requests may still take when the server is told to stop."""
+
+_NEW_OBJECTS = 10_000
+"""Between two looks for cycles; a message makes hundreds of objects, and hardly a cycle."""
 
 _REASONS = {
     errno.EADDRINUSE: "is in use by another program; choose another with --port, 0 for a free one",
@@ -105,6 +109,9 @@ async def gateway_of(settings: Settings, directory: Path | None) -> AsyncIterato
     try:
         if listener is not None:
             await listener.start()
+        # What is there by now stays; looking through it for garbage would hold up everybody.
+        gc.freeze()
+        gc.set_threshold(_NEW_OBJECTS)
         log.info("gateway.started")
         yield gateway
     finally:
