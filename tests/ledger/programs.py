@@ -67,7 +67,7 @@ class WarmParent:
                 "ledger.warm",
                 str(theirs.fileno()),
                 pass_fds=[theirs.fileno()],
-                env={**os.environ, "PYTHONPATH": _TESTS, **(environ or {})},
+                env={**os.environ, "PYTHONPATH": _paths(), **(environ or {})},
             )
         self._control = ours
         asyncio.get_running_loop().add_reader(ours, self._listen)
@@ -135,3 +135,8 @@ class WarmParent:
                 program = Program(descriptors[0], asyncio.StreamReader())
                 self._programs[told["pid"]] = program
                 self._begun.put_nowait(program)
+
+
+def _paths() -> str:
+    """Return where modules are looked for: the sources under test may come from there too."""
+    return os.pathsep.join(filter(None, [_TESTS, os.environ.get("PYTHONPATH")]))
