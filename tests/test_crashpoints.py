@@ -82,5 +82,5 @@ def test_what_is_no_point_is_refused_with_the_list_of_points(spec: str) -> None:
         arm(spec)
 
 
-def test_there_is_a_point_for_each_of_the_nineteen_places() -> None:
-    assert len(Crashpoint) == 19
+def test_there_is_a_point_for_each_of_the_twenty_places() -> None:
+    assert len(Crashpoint) == 20

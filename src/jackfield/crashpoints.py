@@ -27,6 +27,7 @@ class Crashpoint(StrEnum):
     SPOOL_WRITING = "spool-writing"
     SPOOL_DRAINING = "spool-draining"
     MIGRATING = "migrating"
+    SWEEPING = "sweeping"
     SIGNED_NOT_SENT = "signed-not-sent"
     KEY_FILE_CHANGING = "key-file-changing"
     RESEALING = "resealing"

@@ -131,6 +131,8 @@ def _check_place(event: Event, place: str, logs: Logs, account: Account) -> None
         account.found(Checker.LOST, event.seed, f"{event.id}, {event.fate}")
         return
     tally[place] += 1
+    if place == "delivered" and event.id not in logs.store.deliveries:
+        tally["let go"] += 1
     if place == "pending":
         account.found(Checker.STUCK, event.seed, f"{event.id} is still pending")
     is_readable = event.fate is Fate.HEARD and not logs.is_reader_broken

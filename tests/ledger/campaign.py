@@ -17,6 +17,7 @@ from ledger import account, final_store, manners
 from ledger.account import Account, Logs
 from ledger.applications import Applications
 from ledger.engines import Engine
+from ledger.final_store import FinalStore
 from ledger.installation import Gateway, Installation
 from ledger.logs import End, Generation, Ticks, wall
 from ledger.manners import Manners
@@ -115,6 +116,8 @@ class Campaign:
     is_reader_broken: bool = False
     generations: dict[int, Generation] = field(default_factory=dict)
     struck: set[int] = field(default_factory=set)
+    gone: FinalStore = field(default_factory=FinalStore)
+    """What was in the store once and may rightly be gone at the end, where days passed."""
     provider: Provider = field(init=False)
     _is_linked: bool = False
 
@@ -171,6 +174,7 @@ class Campaign:
         assert ended == 0, self._log_of(ended)
         await self._settle(generation)
         store = await final_store.read(self.installation.database_url)
+        store.remember(self.gone)
         return account.close(
             Logs(
                 self.provider.log,

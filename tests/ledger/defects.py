@@ -7,31 +7,33 @@ Each is planted by name in a gateway's process before `jackfield` runs, and exis
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any
 
 import aiohttp
-import asyncpg
 from msgspec.structs import replace as with_other
+from sqlalchemy import bindparam, delete, or_
 
 from jackfield import inbound
 from jackfield.api import provider_webhooks
-from jackfield.deliveries import Outgoing, Pending
 from jackfield.delivery import sender
 from jackfield.egress import Egress, Reply
 from jackfield.inbound import Accepted
 from jackfield.messages import Reading, Text
-from jackfield.storage import arrivals, deliveries, held, sqlite
+from jackfield.storage import arrivals, held, shelves, sqlite
+from jackfield.storage.dialects import Prepared
 from jackfield.storage.postgres import PostgresStore
-from jackfield.units import Steps, unit
-
-Anything = Any  # what is broken has many shapes, and none of them matters here
+from jackfield.storage.tables import deliveries
+from ledger.planting import (
+    Anything,
+    change_after_reading,
+    change_at_the_start,
+    change_outgoing,
+    replace_in,
+)
 
 DEFECTS: dict[str, Callable[[], None]] = {}
 
@@ -44,11 +46,6 @@ def plant(name: str) -> None:
 def _defect(function: Callable[[], None]) -> Callable[[], None]:
     DEFECTS[function.__name__.strip("_").replace("_", "-")] = function
     return function
-
-
-def _break(owner: object, name: str, broken: Callable[[Anything], object]) -> None:
-    """Put what `broken` makes of it in the place of what `owner` calls `name`."""
-    setattr(owner, name, broken(getattr(owner, name)))
 
 
 # What is lost ------------------------------------------------------------------------------
@@ -71,13 +68,13 @@ def _acknowledged_before_commit() -> None:
 
         return at_once
 
-    _break(provider_webhooks.ProviderWebhooks, "_store_all", broken)
+    replace_in(provider_webhooks.ProviderWebhooks, "_store_all", broken)
 
 
 @_defect
 def _pending_forgotten() -> None:
     """Forget at the start what an earlier process left to be done."""
-    _change_at_the_start("DELETE FROM pending")
+    change_at_the_start("DELETE FROM pending")
 
 
 @_defect
@@ -92,13 +89,30 @@ def _said_to_be_delivered() -> None:
 
         return unsent
 
-    _break(Egress, "post", broken)
+    replace_in(Egress, "post", broken)
 
 
 @_defect
 def _unread_thrown_away() -> None:
     """Acknowledge what cannot be read, and keep nothing of it."""
-    _change_after_reading(lambda reading: reading.unread.clear())
+    change_after_reading(lambda reading: reading.unread.clear())
+
+
+@_defect
+def _swept_undelivered() -> None:
+    """Let go what is old enough, whatever became of it."""
+    number = deliveries.c.number
+    is_old = or_(
+        deliveries.c.accepted_at < bindparam("messages"),
+        deliveries.c.finished_at < bindparam("dead"),
+    )
+    gone = (deliveries.c.id, deliveries.c.kind, deliveries.c.message_id, deliveries.c.state)
+    of_any_state = (
+        delete(deliveries)
+        .where(number > bindparam("place"), number <= bindparam("upto"), is_old)
+        .returning(*gone)
+    )
+    replace_in(shelves, "_CLEAR_DELIVERIES", lambda _: Prepared(of_any_state))
 
 
 # What is corrupted -------------------------------------------------------------------------
@@ -107,7 +121,7 @@ def _unread_thrown_away() -> None:
 @_defect
 def _rendered_anew() -> None:
     """Make other bytes for every attempt."""
-    _change_outgoing(
+    change_outgoing(
         lambda one: replace(one, body=one.body[:-1] + b" " * random.randint(0, 9) + b"}")
     )
 
@@ -125,7 +139,7 @@ def _text_changed() -> None:
 
         return tidy
 
-    _break(inbound, "render", broken)
+    replace_in(inbound, "render", broken)
 
 
 @_defect
@@ -138,13 +152,13 @@ def _wrongly_signed() -> None:
 
         return wrong
 
-    _break(sender, "signed_headers", broken)
+    replace_in(sender, "signed_headers", broken)
 
 
 @_defect
 def _sent_to_another() -> None:
     """Send to another application of the same tenant."""
-    _change_outgoing(lambda one: replace(one, url=(one.url or "").replace("/red", "/green")))
+    change_outgoing(lambda one: replace(one, url=(one.url or "").replace("/red", "/green")))
 
 
 # What nobody sent --------------------------------------------------------------------------
@@ -160,7 +174,7 @@ def _redirects_followed() -> None:
 
         return follow
 
-    _break(aiohttp.ClientSession, "request", broken)
+    replace_in(aiohttp.ClientSession, "request", broken)
 
 
 @_defect
@@ -172,7 +186,7 @@ def _invented() -> None:
             message = with_other(event.message, content=Text("never said"))
             reading.events.append(with_other(event, key=f"{event.key} again", message=message))
 
-    _change_after_reading(invent)
+    change_after_reading(invent)
 
 
 # Order and repeats -------------------------------------------------------------------------
@@ -182,7 +196,7 @@ def _invented() -> None:
 def _no_order() -> None:
     """Let every message be a conversation of its own: two of one at once."""
     for module in (arrivals, held):
-        _break(module, "conversation", lambda _: lambda *_: random.getrandbits(62))
+        replace_in(module, "conversation", lambda _: lambda *_: random.getrandbits(62))
 
 
 @_defect
@@ -194,7 +208,7 @@ def _no_repeats_known() -> None:
             with_other(event, key=f"{event.key} {random.random()}") for event in reading.events
         ]
 
-    _change_after_reading(rename)
+    change_after_reading(rename)
 
 
 @_defect
@@ -208,13 +222,13 @@ def _sent_twice() -> None:
 
         return twice
 
-    _break(Egress, "post", broken)
+    replace_in(Egress, "post", broken)
 
 
 @_defect
 def _never_called() -> None:
     """Give what an earlier process left no time at which it is due."""
-    _change_at_the_start("UPDATE pending SET due_at = NULL")
+    change_at_the_start("UPDATE pending SET due_at = NULL")
 
 
 # Parts of faults ---------------------------------------------------------------------------
@@ -233,7 +247,7 @@ def _reader_broken() -> None:
         return breaks
 
     for provider in getattr(provider_webhooks, "WEBHOOKS").values():  # noqa: B009 -- imported there
-        _break(provider, "read", broken)
+        replace_in(provider, "read", broken)
 
 
 @_defect
@@ -255,45 +269,5 @@ def _not_synchronised() -> None:
 
         return make
 
-    _break(sqlite, "_connect", on_sqlite)
-    _break(PostgresStore, "__init__", on_postgres)
-
-
-def _change_at_the_start(statement: str) -> None:
-    url = os.environ["JACKFIELD_DATABASE_URL"]
-    if url.startswith("sqlite:///"):
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-            connection.execute(statement)
-            connection.commit()
-        return
-
-    async def change() -> None:
-        connection = await asyncpg.connect(url)
-        await connection.execute(statement)
-        await connection.close()
-
-    asyncio.run(change())
-
-
-def _change_after_reading(change: Callable[[Reading], None]) -> None:
-    def broken(read: Anything) -> object:
-        def changed(*given: Anything, **how: Anything) -> Reading:
-            reading: Reading = read(*given, **how)
-            change(reading)
-            return reading
-
-        return changed
-
-    _break(provider_webhooks, "_read", broken)
-
-
-def _change_outgoing(change: Callable[[Outgoing], Outgoing]) -> None:
-    def broken(outgoing: Anything) -> object:
-        @unit
-        def changed(item: Pending) -> Steps[Outgoing | None]:
-            found = yield from outgoing(item)
-            return None if found is None else change(found)
-
-        return changed
-
-    _break(deliveries, "outgoing", broken)
+    replace_in(sqlite, "_connect", on_sqlite)
+    replace_in(PostgresStore, "__init__", on_postgres)

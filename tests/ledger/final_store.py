@@ -16,6 +16,7 @@ LEFT JOIN destinations u ON u.api_key = d.api_key AND u.url = a.inbound_url
 """
 _DELIVERIES = f"SELECT m.content, d.id, d.state, w.number, d.aside_at, u.paused_at {_WHERE}"
 _KEPT = "SELECT kind, body FROM inbound_bodies"
+_OLD_PIECES = f"{_KEPT} WHERE kind IN ('unknown', 'differs') AND received_at < "
 _ATTEMPTS = "SELECT delivery_id, started_at, outcome FROM attempts"
 _PENDING = f"SELECT count(w.number) {_WHERE} WHERE u.paused_at IS NULL"
 _RELEASING = "SELECT count(*) FROM accounts WHERE releasing = 1"
@@ -49,6 +50,13 @@ class FinalStore:
     """The events found in what was kept for the operator, by the kind of it."""
     attempts: dict[str, list[Attempt]] = field(default_factory=dict)
 
+    def remember(self, earlier: FinalStore) -> None:
+        """Take over attempts and kept pieces that were there earlier and may rightly be gone."""
+        for kind, events in earlier.kept.items():
+            self.kept.setdefault(kind, set()).update(events)
+        for delivery_id, attempts in earlier.attempts.items():
+            self.attempts.setdefault(delivery_id, []).extend(attempts)
+
     def aside(self) -> set[str]:
         """Return the events that were set aside: no order is promised for them."""
         return {
@@ -73,15 +81,36 @@ async def read(database_url: str) -> FinalStore:
         )
         token = TOKEN.search(bytes(content))
         store.deliveries.setdefault(token[0].decode() if token else number, []).append(found)
-    for kind, body in await look(database_url, _KEPT):
-        found_there = store.kept.setdefault(kind, set())
-        found_there.update(token.decode() for token in TOKEN.findall(bytes(body)))
-    for delivery_id, began, outcome in await look(database_url, _ATTEMPTS):
-        store.attempts.setdefault(delivery_id, []).append(Attempt(began, outcome))
+    store.kept.update(await _kept(database_url, _KEPT))
+    store.attempts.update(await attempts(database_url))
     return store
+
+
+async def attempts(database_url: str) -> dict[str, list[Attempt]]:
+    """Return all attempts there are, by the delivery's id."""
+    found: dict[str, list[Attempt]] = {}
+    for delivery_id, began, outcome in await look(database_url, _ATTEMPTS):
+        found.setdefault(delivery_id, []).append(Attempt(began, outcome))
+    return found
+
+
+async def old_pieces(database_url: str, *, before: int) -> dict[str, set[str]]:
+    """Return the events in kept pieces that came before then and need not be kept any longer.
+
+    What could not be read is none of them: it waits for somebody who can, however old it is.
+    """
+    return await _kept(database_url, f"{_OLD_PIECES}{before}")
 
 
 async def waiting(database_url: str) -> int:
     """Return how much goes on by itself: what is pending, and accounts that release."""
     ((pending, releasing),) = await look(database_url, f"SELECT ({_PENDING}), ({_RELEASING})")
     return int(pending + releasing)
+
+
+async def _kept(database_url: str, query: str) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for kind, body in await look(database_url, query):
+        tokens = TOKEN.findall(bytes(body))
+        found.setdefault(kind, set()).update(token.decode() for token in tokens)
+    return found

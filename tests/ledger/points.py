@@ -11,6 +11,7 @@ from typing import Any, Final
 from databases import change, look
 from jackfield.crashpoints import Crashpoint
 from ledger import manners
+from ledger.ageing import pass_days
 from ledger.campaign import Campaign, Fault, Run
 from ledger.engines import Engine
 from ledger.installation import Installation
@@ -20,6 +21,9 @@ from storage.test_schema import TO_THE_FIRST_SCHEMA
 
 _PATIENCE: Final = 3.0
 """Seconds after the last news for a point to be reached."""
+
+_LONG_AGO: Final = 900_000_000
+"""The seed of what was said before the first run, where that needs a past."""
 
 HITS: Final[Mapping[Crashpoint, int]] = {
     Crashpoint.BODY_HALF_READ: 4,
@@ -149,6 +153,46 @@ class Upgrading(Fault):
         run.program.signal(SIGKILL)
 
 
+class Undisturbed(Fault):
+    """Nothing happens to it; like the last gateway, it is no run of its own."""
+
+    name = "none"
+    posts = 30
+
+    async def strike(self, run: Run) -> None:
+        """See `Fault`."""
+        await run.sending
+        await run.campaign.drained(60)
+
+
+class Sweeping(AtPoint):
+    """K16, retention: killed within a slice; between two gateways days pass.
+
+    Two gateways before the first leave it something of every age. Held messages wait for years.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Crashpoint.SWEEPING, 4)
+
+    async def prepare(self, engine: Engine) -> Installation:
+        """See `Fault`."""
+        made = await super().prepare(engine)
+        made.environ = {**made.environ, "JACKFIELD_HOLD_RETENTION": "3650d"}
+        return made
+
+    async def before(self, campaign: Campaign) -> None:
+        """See `Fault`."""
+        if not campaign.generations:
+            await campaign.run(Undisturbed(), _LONG_AGO)
+            await self._pass_days(campaign)
+            await campaign.run(Undisturbed(), _LONG_AGO + 1)
+        await self._pass_days(campaign)
+
+    async def _pass_days(self, campaign: Campaign) -> None:
+        url, outstanding = campaign.installation.database_url, campaign.provider.outstanding
+        campaign.gone.remember(await pass_days(url, outstanding=outstanding))
+
+
 class Unanswered(Fault):
     """K8: killed when an application has the n-th request and has not answered.
 
@@ -183,6 +227,7 @@ POINTS: Final[tuple[Fault, ...]] = (
     Unscheduled(),
     Drained(),
     Migrating(),
+    Sweeping(),
     Rotated(),
 )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,10 +47,19 @@ async def take(
         await campaign.run(fault, seed)
     await faults[-1].at_last(campaign)
     account = await campaign.close()
+    lives = [life for life in campaign.generations.values() if life.fault != "none"]
+    # What belongs to no run, said before the first or done after the last, goes to the first.
+    others = account.tallies.keys() - {life.seed for life in lives}
     results = [
-        _result(life, campaign, account, first_seed=first_seed, began=began)
-        for life in campaign.generations.values()
-        if life.fault != "none"
+        _result(
+            life,
+            campaign,
+            account,
+            seeds={life.seed, *(others if life is lives[0] else ())},
+            first_seed=first_seed,
+            began=began,
+        )
+        for life in lives
     ]
     if account.findings:
         return Taken(account, results, installation.directory)
@@ -57,8 +68,15 @@ async def take(
 
 
 def _result(
-    life: Generation, campaign: Campaign, account: Account, *, first_seed: int, began: str
+    life: Generation,
+    campaign: Campaign,
+    account: Account,
+    *,
+    seeds: AbstractSet[int],
+    first_seed: int,
+    began: str,
 ) -> Result:
+    counts = sum((account.tallies[seed] for seed in seeds), Counter[str]())
     return Result(
         engine=campaign.engine.name,
         fault=life.fault,
@@ -68,8 +86,6 @@ def _result(
         began=began,
         is_struck=life.number in campaign.struck,
         is_killed=life.end is End.KILLED,
-        counts={str(name): count for name, count in account.tallies[life.seed].items()},
-        findings=[
-            f"{one.checker}: {one.what}" for one in account.findings if one.seed == life.seed
-        ],
+        counts={str(name): count for name, count in counts.items()},
+        findings=[f"{one.checker}: {one.what}" for one in account.findings if one.seed in seeds],
     )

@@ -123,6 +123,21 @@ def test_a_repeat_after_a_kill_is_explained_while_its_outcome_was_not_recorded()
     assert found(stopped) == found(known) == [Checker.UNEXPLAINED]
 
 
+def test_what_retention_let_go_is_remembered_and_what_it_had_to_keep_is_not() -> None:
+    provider = [said(1, sent=1, acknowledged=2), said(2, sent=1, acknowledged=2)]
+    repeated = [request(1, arrived=3), request(1, arrived=9, generation=2)]
+    recorded = {"delivery-1": [Attempt(1_500, "delivered")]}
+    store = FinalStore()
+    store.remember(FinalStore(kept={"differs": {"event-1-2"}}, attempts=recorded))
+
+    swept = closed(provider, repeated, end=End.KILLED, store=store)
+    forgotten = closed(provider, repeated, end=End.KILLED)
+
+    assert found(swept) == [Checker.UNEXPLAINED]
+    assert found(forgotten) == [Checker.LOST]
+    assert swept.total()["let go"] == 1
+
+
 def test_a_repeat_within_one_life_is_explained_by_a_bad_answer_only() -> None:
     provider = [said(1, sent=1, acknowledged=2)]
 

@@ -10,7 +10,7 @@ from ledger.account import Checker
 from ledger.campaign import Fault
 from ledger.faults import Answered, PowerCut, Stopped
 from ledger.manners import Manner
-from ledger.points import AtPoint, Unanswered
+from ledger.points import AtPoint, Sweeping, Unanswered
 from ledger.session import Session
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
@@ -23,6 +23,7 @@ PLANTED: list[tuple[str, Checker, list[Fault]]] = [
     ("pending-forgotten", Checker.LOST, [HELD]),
     ("said-to-be-delivered", Checker.LOST, [Stopped()]),
     ("unread-thrown-away", Checker.LOST, [Stopped()]),
+    ("swept-undelivered", Checker.LOST, [Sweeping()]),
     ("rendered-anew", Checker.CORRUPTED, [HELD]),
     ("text-changed", Checker.CORRUPTED, [Stopped()]),
     ("wrongly-signed", Checker.CORRUPTED, [Stopped()]),

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from ledger.campaign import Fault
-from ledger.points import HITS, AtPoint, Drained, Migrating, Rotated, Unanswered, Unscheduled
+from ledger.points import (
+    HITS,
+    AtPoint,
+    Drained,
+    Migrating,
+    Rotated,
+    Sweeping,
+    Unanswered,
+    Unscheduled,
+)
 from ledger.session import Session
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
@@ -36,3 +45,15 @@ async def test_a_migration_that_is_killed_goes_on_at_the_next_start(
     assert taken.account.findings == []
     assert all(one.is_struck for one in taken.results)
     assert taken.account.total()["acknowledged"] > 20
+
+
+@ENGINES
+async def test_retention_that_is_killed_lets_go_what_is_old_and_delivered_and_nothing_else(
+    session: Session, engine: str
+) -> None:
+    taken = await session.take([Sweeping()] * 3, engine=engine, first_seed=1)
+
+    total = taken.account.total()
+    assert taken.account.findings == []
+    assert [one for one in taken.results if not one.is_struck] == []
+    assert min(total["let go"], total["held"], total["unread"], total["unknown"]) > 5

@@ -11,8 +11,9 @@ from typing import Any, Generic, Protocol, TypeVar
 import structlog
 
 from jackfield.clock import FOREVER, Clock, Moment, after
+from jackfield.crashpoints import Crashpoint, reach
 from jackfield.problems import Unavailable
-from jackfield.units import Store, Surveyed, Unit
+from jackfield.units import Steps, Store, Surveyed, Unit, unit
 
 log = structlog.get_logger()
 
@@ -147,7 +148,7 @@ class Retention:
         while place is not None:
             look = await self._store.survey(shelf.look(place, limits, SLICE))
             if look.upto is not None and look.ripe:
-                gone += await self._store.commit(shelf.clear(place, look.upto, limits))
+                gone += await self._store.commit(_cleared(shelf.clear(place, look.upto, limits)))
             place = look.upto
             await asyncio.sleep(self._pause)
         if gone:
@@ -174,3 +175,11 @@ class Retention:
             # A bug met on one shelf is met again at its next turn, and holds up no other.
             log.exception("retention.broke", of=shelf.name)
         return shelf.every
+
+
+@unit
+def _cleared(clear: Unit[int]) -> Steps[int]:
+    """Clear a slice of any shelf; who dies before it is committed has let nothing go."""
+    gone = yield from clear
+    reach(Crashpoint.SWEEPING)
+    return gone
