@@ -203,13 +203,12 @@ def retry_at(
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """What one attempt sends, read afresh each time; the signature secrets are sealed."""
+    """What one attempt sends, read afresh each time."""
 
     url: str | None
     body: bytes
     api_key: str
     application_id: str | None
-    signature_secrets: Sequence[bytes]
     accepted_at: Moment
 
 
@@ -242,6 +241,10 @@ class Deliveries(Protocol):
 
     def outgoing(self, pending: Pending) -> Unit[Outgoing | None]:
         """Return what to send where; None when it is no longer to be done."""
+        ...
+
+    def signature_secrets(self, api_key: str) -> Unit[Sequence[bytes]]:
+        """Return what is signed with for a tenant, sealed, the newest first."""
         ...
 
     def wait_behind(self, pending: Pending) -> Unit[None]:

@@ -68,7 +68,7 @@ class Sender:
         answer = await self._egress.post(
             url,
             body=outgoing.body,
-            headers=self._headers(item, outgoing, now=started_at),
+            headers=await self._headers(item, outgoing, now=started_at),
             connect_timeout=CONNECT_TIMEOUT,
             total_timeout=TOTAL_TIMEOUT,
         )
@@ -81,15 +81,14 @@ class Sender:
             self._metrics.deliver_seconds.observe(max(waited, 0))
         return attempt
 
-    def _headers(self, item: Pending, outgoing: Outgoing, *, now: Moment) -> dict[str, str]:
+    async def _headers(self, item: Pending, outgoing: Outgoing, *, now: Moment) -> dict[str, str]:
         place = signature_secret_place(outgoing.api_key)
+        # Asked for each message, and written once in a while.
+        sealed = await self._store.recall(self._deliveries.signature_secrets(outgoing.api_key))
         signed = signed_headers(
             outgoing.body,
             delivery_id=item.subject,
-            secrets=[
-                self._keyring.unseal(sealed, place=place).decode()
-                for sealed in outgoing.signature_secrets
-            ],
+            secrets=[self._keyring.unseal(each, place=place).decode() for each in sealed],
             api_key=outgoing.api_key,
             application_id=outgoing.application_id,
             now=now,

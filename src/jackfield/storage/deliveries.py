@@ -8,11 +8,11 @@ from jackfield.balance import Tally
 from jackfield.clock import Moment
 from jackfield.crashpoints import Crashpoint, reach
 from jackfield.deliveries import Attempt, Outgoing, Pending, conversation_aside
-from jackfield.storage import tenants as tenants_table
 from jackfield.storage.dialects import Prepared, insert
 from jackfield.storage.giving_up import expire
 from jackfield.storage.lanes import URL, due, hurry, lanes, target
 from jackfield.storage.tables import applications, attempts, deliveries, pending, tenants
+from jackfield.storage.tenants import signature_secrets_of as signature_secrets
 from jackfield.storage.unbinding import take_back
 from jackfield.units import Statement, Steps, tally, unit
 
@@ -25,6 +25,7 @@ __all__ = [
     "outgoing",
     "postpone",
     "set_aside",
+    "signature_secrets",
     "succeed",
     "take_back",
     "target",
@@ -140,10 +141,7 @@ _OUTGOING = Prepared(
 def outgoing(item: Pending) -> Steps[Outgoing | None]:
     """See `Deliveries.outgoing`."""
     rows = yield _OUTGOING(this=item.number)
-    for url, body, api_key, application_id, accepted_at in rows:
-        secrets = yield from tenants_table.signature_secrets_of(api_key)
-        return Outgoing(url, body, api_key, application_id, secrets, accepted_at)
-    return None
+    return Outgoing(*rows[0]) if rows else None
 
 
 @unit
