@@ -60,6 +60,14 @@ class Tenants(Protocol):
         """Return the tenant, or None, having others who would change it wait for this unit."""
         ...
 
+    def claim_to_let_in(self, api_key: str) -> Unit[Tenant | None]:
+        """Return the tenant as `claim` does, having messages to it wait for this unit too.
+
+        Those that another process is storing are stored first, so that what this unit finds held
+        is all that was; a message after it meets the tenant as this unit leaves it.
+        """
+        ...
+
     def change(self, api_key: str, change: TenantChange) -> Unit[None]:
         """Store new values."""
         ...

@@ -91,13 +91,14 @@ class OwnUrl:
             there = model.tenants[self.api_key]
             plain_rules.change_tenant(model, self.api_key, replace(there, own_url=self.url))
 
-        return Ready(_own_url(self.api_key, self.url), happen)
+        return Ready(alone(_own_url(self.api_key, self.url)), happen)
 
 
 # These two as the console has them.
 @unit
 def _own_url(api_key: str, url: str | None) -> Steps[None]:
-    before = yield from tenants.claim(api_key)
+    claim = tenants.claim_to_let_in if url else tenants.claim
+    before = yield from claim(api_key)
     assert before is not None
     yield from tenants.change(
         api_key, TenantChange(name=before.name, inbound_url=url, status_url=None)
@@ -108,7 +109,8 @@ def _own_url(api_key: str, url: str | None) -> Steps[None]:
 
 @unit
 def _disable(api_key: str, since: Moment | None) -> Steps[None]:
-    yield from tenants.claim(api_key)
+    claim = tenants.claim_to_let_in if since is None else tenants.claim
+    yield from claim(api_key)
     yield from tenants.disable(api_key, since=since)
     if since is None:
         yield from tenants.release_held(api_key)
@@ -129,6 +131,8 @@ class Disable:
             )
 
         work = _disable(self.api_key, now if self.is_disabled else None)
+        # To let a tenant in is done alone, to shut it out is not.
+        work = work if self.is_disabled else alone(work)
         return Ready(work, happen, is_news=not self.is_disabled)
 
 

@@ -38,7 +38,7 @@ from jackfield.console.tenant_orders import (
 from jackfield.delivery.signing import webhook_secret
 from jackfield.problems import Conflict
 from jackfield.tenants import SecretRow, Tenant, TenantChange, Tenants, signature_secret_place
-from jackfield.units import Steps, unit
+from jackfield.units import Steps, alone, unit
 
 log = structlog.get_logger()
 
@@ -90,7 +90,8 @@ async def set_tenant(gateway: Gateway, order: SetTenant) -> TenantChanged:
     if order.name is order.inbound_url is order.status_url is None:
         raise invalid("name", "nothing to change: give a name, an inbound URL or a status URL")
     work = _change(order, tenants=gateway.tenants)
-    tenant, releasing = await gateway.store.commit(work)
+    # Alone, so that no message arrives between its statements.
+    tenant, releasing = await gateway.store.commit(alone(work))
     gateway.released()
     log.info("tenant.changed", tenant=order.api_key, releasing=releasing)
     return TenantChanged(**_members(tenant), releasing=releasing)
@@ -102,15 +103,16 @@ async def disable_tenant(gateway: Gateway, order: ShowTenant) -> TenantChanged:
     Raises NotFound.
     """
     work = _disable(order.api_key, since=gateway.clock(), tenants=gateway.tenants)
-    tenant, _ = await gateway.store.commit(work)
+    tenant = await gateway.store.commit(work)
     log.info("tenant.disabled", tenant=order.api_key)
     return TenantChanged(**_members(tenant))
 
 
 async def enable_tenant(gateway: Gateway, order: ShowTenant) -> TenantChanged:
     """Let a tenant in again; what was held meanwhile goes out. Raises NotFound."""
-    work = _disable(order.api_key, since=None, tenants=gateway.tenants)
-    tenant, releasing = await gateway.store.commit(work)
+    work = _enable(order.api_key, tenants=gateway.tenants)
+    # Alone, so that no message arrives between its statements.
+    tenant, releasing = await gateway.store.commit(alone(work))
     gateway.released()
     log.info("tenant.enabled", tenant=order.api_key, releasing=releasing)
     return TenantChanged(**_members(tenant), releasing=releasing)
@@ -191,16 +193,20 @@ def _claimed(api_key: str, *, tenants: Tenants) -> Steps[Tenant]:
 
 
 @unit
-def _reread(api_key: str, releasing: int, *, tenants: Tenants) -> Steps[tuple[Tenant, int]]:
+def _found(api_key: str, *, tenants: Tenants) -> Steps[Tenant]:
     tenant = yield from tenants.find(api_key)
     if tenant is None:
         raise no_tenant(api_key)
-    return tenant, releasing
+    return tenant
 
 
 @unit
 def _change(order: SetTenant, *, tenants: Tenants) -> Steps[tuple[Tenant, int]]:
-    before = yield from _claimed(order.api_key, tenants=tenants)
+    # Only a URL lets anything out of hold; nothing else is worth having messages wait for.
+    claim = tenants.claim_to_let_in if order.inbound_url else tenants.claim
+    before = yield from claim(order.api_key)
+    if before is None:
+        raise no_tenant(order.api_key)
     change = TenantChange(
         name=before.name if order.name is None else order.name,
         inbound_url=_changed(before.inbound_url, order.inbound_url),
@@ -210,22 +216,23 @@ def _change(order: SetTenant, *, tenants: Tenants) -> Steps[tuple[Tenant, int]]:
     releasing = 0
     if before.inbound_url is None and change.inbound_url is not None:
         releasing = yield from tenants.release_held(order.api_key)
-    return (yield from _reread(order.api_key, releasing, tenants=tenants))
+    return (yield from _found(order.api_key, tenants=tenants)), releasing
 
 
 @unit
-def _disable(
-    api_key: str,
-    *,
-    since: Moment | None,
-    tenants: Tenants,
-) -> Steps[tuple[Tenant, int]]:
+def _disable(api_key: str, *, since: Moment, tenants: Tenants) -> Steps[Tenant]:
     yield from _claimed(api_key, tenants=tenants)
     yield from tenants.disable(api_key, since=since)
-    releasing = 0
-    if since is None:
-        releasing = yield from tenants.release_held(api_key)
-    return (yield from _reread(api_key, releasing, tenants=tenants))
+    return (yield from _found(api_key, tenants=tenants))
+
+
+@unit
+def _enable(api_key: str, *, tenants: Tenants) -> Steps[tuple[Tenant, int]]:
+    if (yield from tenants.claim_to_let_in(api_key)) is None:
+        raise no_tenant(api_key)
+    yield from tenants.disable(api_key, since=None)
+    releasing = yield from tenants.release_held(api_key)
+    return (yield from _found(api_key, tenants=tenants)), releasing
 
 
 @unit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Table, and_, bindparam, case, or_, select, update
+from sqlalchemy import Table, and_, bindparam, case, or_, select, text, update
 
 from jackfield.accounts import Standing
 from jackfield.balance import Tally
@@ -66,8 +66,11 @@ _RECEIVER = Prepared(
         ),
         or_(provider_apps.c.serves_all == 1, provider_app_grants.c.api_key.is_not(None)),
     )
-    # Until this is stored, no other process deletes the account or takes its link away.
-    .with_for_update(read=True, of=accounts),
+    # Until this is stored, no other process lets the tenant in or gives it a URL, deletes the
+    # account or takes its link away. Any number of messages hold these locks at once, and the
+    # tenant is otherwise changed beside them. First the tenant: who lets it in has the same order.
+    .with_for_update(read=True, key_share=True, of=tenants)
+    .suffix_with(text("FOR SHARE OF accounts"), dialect="postgresql"),
 )
 
 _CLAIM = Prepared(

@@ -64,6 +64,11 @@ _CLAIM = Prepared(
     .returning(*_COLUMNS),
 )
 
+# FOR UPDATE, and before any UPDATE: nothing less keeps what arrives from reading the old row.
+_CLAIM_TO_LET_IN = Prepared(
+    select(*_COLUMNS).where(tenants.c.api_key == bindparam("of")).with_for_update(),
+)
+
 _CHANGE = Prepared(
     update(tenants)
     .where(tenants.c.api_key == bindparam("of"))
@@ -184,6 +189,13 @@ def page(*, after: str, limit: int) -> Steps[Sequence[Tenant]]:
 def claim(api_key: str) -> Steps[Tenant | None]:
     """See `Tenants.claim`."""
     rows = yield _CLAIM(of=api_key)
+    return _tenant(rows[0]) if rows else None
+
+
+@unit
+def claim_to_let_in(api_key: str) -> Steps[Tenant | None]:
+    """See `Tenants.claim_to_let_in`."""
+    rows = yield _CLAIM_TO_LET_IN(of=api_key)
     return _tenant(rows[0]) if rows else None
 
 
