@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from databases import look
+from doubtful import Doubtful
 from external_accounts import BASE, NUMBER, PAGE
 from gateway import Answer, Client, Doors, application, opened
-from jackfield.problems import OutcomeUnknown, Problem, Unavailable
-from jackfield.units import Result, Steps, Unit, unit
 from line import Line
-from standing_in import StandIn
 
 APPLICATIONS = "/v2/applications"
 ONE = BASE + "/messenger/12345678"
@@ -23,47 +20,6 @@ DESK = {"name": "Desk", "capabilities": {"messages": {}}}
 LOST = "Nothing was stored: send it again."
 UNKNOWN = "It is not known whether this was stored: look what is there before you send it again."
 KEYED = "It is not known whether this was stored: send it again with the same Idempotency-Key."
-
-
-class _Undone(Exception):
-    """Rolls a unit back that would have been committed."""
-
-
-@unit
-def undone(work: Unit[Any]) -> Steps[None]:
-    yield from work
-    raise _Undone
-
-
-@dataclass
-class Doubtful(StandIn):
-    """The real store, whose COMMIT is never answered: it commits all the same, or does not.
-
-    `is_blind` says that afterwards nothing can be read either; `afterwards` is what happens
-    before anybody looks.
-    """
-
-    commits: bool = True
-    is_blind: bool = False
-    afterwards: Callable[[], Awaitable[object]] | None = None
-    has_committed: bool = False
-
-    async def commit(self, work: Unit[Result]) -> Result:
-        # A unit that failed is told no more than its neighbours.
-        with suppress(_Undone, Problem):
-            await self.store.commit(work if self.commits else undone(work))
-        if self.afterwards is not None:
-            await self.afterwards()
-        self.has_committed = True
-        raise OutcomeUnknown("The store could not say whether it committed; look again.")
-
-    async def read(self, work: Unit[Result]) -> Result:
-        if self.has_committed and self.is_blind:
-            raise Unavailable("The database could not be read.")
-        return await self.store.read(work)
-
-    async def recall(self, work: Unit[Result]) -> Result:
-        return await self.read(work)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pytest
 from databases import change, look
 from gateway import APP_SECRET, Client, Doors, opened, signature
 from jackfield.app import key_file
-from jackfield.console import commands, keys, tenants
+from jackfield.console import commands, keys, tenant_secrets
 from jackfield.console.key_orders import (
     BeginRotation,
     FinishRotation,
@@ -43,7 +43,7 @@ async def fill(doors: Doors, *, pages: int = 5) -> Client:
     """Seal something of every kind."""
     acme = await doors.tenant()
     await doors.provider_app()
-    await tenants.rotate_signature(doors.gateway, ShowTenant(api_key="acme0001"))
+    await tenant_secrets.rotate_signature(doors.gateway, ShowTenant(api_key="acme0001"))
     for number in range(pages):
         body = {"external_id": f"{number}", "access_token": f"canary-{number}"}
         assert (await acme.post(PAGE, body)).status == 201

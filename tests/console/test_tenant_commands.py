@@ -11,7 +11,7 @@ import pytest
 from databases import look
 from gateway import SECRET, Client, Doors, basic, opened, signature
 from jackfield.accounts import Provider
-from jackfield.console import commands, tenants
+from jackfield.console import commands, tenant_secrets, tenants
 from jackfield.console.orders import CreateTenant, VouchAccount
 from jackfield.console.tenant_orders import (
     AddApiSecret,
@@ -67,7 +67,7 @@ async def test_a_page_of_no_rows_or_too_many_is_refused(both: Doors, limit: int)
 async def test_what_is_shown_of_a_tenant_names_its_secrets_and_holds_none(both: Doors) -> None:
     order = CreateTenant(name="Acme", api_key="acme0001", api_secret="correct horse")
     made = await commands.create_tenant(both.gateway, order)
-    added = await tenants.add_api_secret(both.gateway, AddApiSecret(api_key="acme0001"))
+    added = await tenant_secrets.add_api_secret(both.gateway, AddApiSecret(api_key="acme0001"))
 
     shown = await tenants.show_tenant(both.gateway, ACME)
 
@@ -225,12 +225,12 @@ async def test_two_secrets_open_the_door_and_a_third_is_refused(both: Doors) -> 
     await both.tenant()
 
     order = AddApiSecret(api_key="acme0001", api_secret="correct horse")
-    added = await tenants.add_api_secret(both.gateway, order)
+    added = await tenant_secrets.add_api_secret(both.gateway, order)
 
     assert await status(both) == await status(both, "correct horse") == 200
     assert added.api_secret == "correct horse"
     with pytest.raises(Conflict, match="Revoke one first: `jackfield tenants secrets revoke"):
-        await tenants.add_api_secret(both.gateway, AddApiSecret(api_key="acme0001"))
+        await tenant_secrets.add_api_secret(both.gateway, AddApiSecret(api_key="acme0001"))
 
 
 @pytest.mark.parametrize("chosen", [None, "correct horse"])
@@ -240,10 +240,10 @@ async def test_a_revoked_secret_opens_nothing_from_the_next_request_on(
 ) -> None:
     await both.tenant()
     order = AddApiSecret(api_key="acme0001", api_secret=chosen)
-    added = await tenants.add_api_secret(both.gateway, order)
+    added = await tenant_secrets.add_api_secret(both.gateway, order)
     before = await status(both, added.api_secret)
 
-    revoked = await tenants.revoke_api_secret(
+    revoked = await tenant_secrets.revoke_api_secret(
         both.gateway, RevokeApiSecret(api_key="acme0001", id=added.id)
     )
 
@@ -259,10 +259,12 @@ async def test_a_revoked_secret_opens_nothing_in_any_process(
 ) -> None:
     await both.tenant()
     order = AddApiSecret(api_key="acme0001", api_secret=chosen)
-    added = await tenants.add_api_secret(both.gateway, order)
+    added = await tenant_secrets.add_api_secret(both.gateway, order)
     before = await status(second, added.api_secret)
 
-    await tenants.revoke_api_secret(both.gateway, RevokeApiSecret(api_key="acme0001", id=added.id))
+    await tenant_secrets.revoke_api_secret(
+        both.gateway, RevokeApiSecret(api_key="acme0001", id=added.id)
+    )
 
     assert (before, await status(second, added.api_secret)) == (200, 401)
 
@@ -273,9 +275,9 @@ async def test_the_last_secret_is_revoked_only_by_force(both: Doors) -> None:
     order = RevokeApiSecret(api_key="acme0001", id=only.id)
 
     with pytest.raises(Conflict, match="or say --force"):
-        await tenants.revoke_api_secret(both.gateway, order)
+        await tenant_secrets.revoke_api_secret(both.gateway, order)
     kept = await status(both)
-    await tenants.revoke_api_secret(
+    await tenant_secrets.revoke_api_secret(
         both.gateway, RevokeApiSecret(api_key="acme0001", id=only.id, force=True)
     )
 
@@ -289,7 +291,7 @@ async def test_a_secret_of_another_tenant_cannot_be_revoked(both: Doors) -> None
 
     order = RevokeApiSecret(api_key="acme0001", id=theirs.api_secrets[0].id, force=True)
     with pytest.raises(NotFound, match="`jackfield tenants show acme0001` shows those there are"):
-        await tenants.revoke_api_secret(both.gateway, order)
+        await tenant_secrets.revoke_api_secret(both.gateway, order)
 
 
 async def test_a_rotation_keeps_the_signature_secret_before_it_and_drops_the_third(
@@ -299,7 +301,7 @@ async def test_a_rotation_keeps_the_signature_secret_before_it_and_drops_the_thi
         both.gateway, CreateTenant(name="Acme", api_key="acme0001")
     )
 
-    rotated = [await tenants.rotate_signature(both.gateway, ACME) for _ in range(2)]
+    rotated = [await tenant_secrets.rotate_signature(both.gateway, ACME) for _ in range(2)]
 
     store, keys = both.gateway.store, both.gateway.keys
     kept = await store.read(both.gateway.tenants.signature_secrets_of("acme0001"))

@@ -50,15 +50,7 @@ class Writes:
         Where COMMIT gave no answer, look whether the result stands, and answer what is so.
         Raises `Unavailable` when nothing was stored, and `OutcomeUnknown` when nobody can look.
         """
-        results: list[Result] = []
-        try:
-            result = await self._store.commit(_noted(write.work, results))
-        except OutcomeUnknown as unknown:
-            for result in results:
-                if await self._look(write.stands(result), otherwise=_UNKNOWN):
-                    return write.shown(result)
-            raise Unavailable(_NOTHING) from unknown
-        return write.shown(result)
+        return write.shown(await commit_surely(self._store, write.work, stands=write.stands))
 
     async def make_once(
         self, request: Request, caller: Caller, prepare: Prepare[Result]
@@ -88,7 +80,7 @@ class Writes:
         try:
             return await self._store.commit(self._keeping(asked, write))
         except OutcomeUnknown as unknown:
-            kept = await self._look(self._kept.find(asked), otherwise=_KEYED)
+            kept = await _look(self._store, self._kept.find(asked), otherwise=_KEYED)
             if kept is None:
                 raise Unavailable(_NOTHING) from unknown
             return kept
@@ -101,15 +93,39 @@ class Writes:
                 raise
             return _replayed(kept)
 
-    async def _look(self, looking: Unit[Result], *, otherwise: str) -> Result:
-        try:
-            return await self._store.read(looking)
-        except Unavailable as unavailable:
-            raise OutcomeUnknown(otherwise) from unavailable
-
     def _keeping(self, asked: Asked, write: Write[Result]) -> Unit[Response]:
         work = _kept_with(write, lambda response: self._kept.keep(asked, response))
         return alone(work) if write.work.is_alone else work
+
+
+async def commit_surely(
+    store: Store,
+    work: Unit[Result],
+    *,
+    stands: Callable[[Result], Unit[bool]],
+    nothing: str = _NOTHING,
+    unknown: str = _UNKNOWN,
+) -> Result:
+    """Commit `work` and return its result; where COMMIT gave no answer, if it is what stands.
+
+    Raises what `work` raises, `Unavailable` with `nothing` when nothing was stored, and
+    `OutcomeUnknown` with `unknown` when nobody can look, or it can be said no more.
+    """
+    results: list[Result] = []
+    try:
+        return await store.commit(_noted(work, results))
+    except OutcomeUnknown as lost:
+        for result in results:
+            if await _look(store, stands(result), otherwise=unknown):
+                return result
+        raise Unavailable(nothing) from lost
+
+
+async def _look(store: Store, looking: Unit[Result], *, otherwise: str) -> Result:
+    try:
+        return await store.read(looking)
+    except Unavailable as unavailable:
+        raise OutcomeUnknown(otherwise) from unavailable
 
 
 def _noted(work: Unit[Result], results: list[Result]) -> Unit[Result]:

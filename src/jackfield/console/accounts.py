@@ -9,6 +9,7 @@ from jackfield.accounts import Account, Accounts, Provider
 from jackfield.app import Gateway
 from jackfield.applications import Applications
 from jackfield.clock import Moment
+from jackfield.console import certainty
 from jackfield.console.account_orders import (
     AccountDeleted,
     AccountLinked,
@@ -34,7 +35,12 @@ async def link_account(gateway: Gateway, order: LinkAccount) -> AccountLinked:
     linked to.
     """
     work = _link(order, accounts=gateway.accounts, applications=gateway.applications)
-    account, waiting = await gateway.store.commit(work)
+    account, waiting = await certainty.commit(
+        gateway,
+        work,
+        stands=lambda result: links.stands(result[0], accounts=gateway.accounts),
+        see=_see(order),
+    )
     gateway.released()
     log.info("account.linked", provider=order.provider, account=account.id)
     return AccountLinked(
@@ -53,7 +59,12 @@ async def unlink_account(gateway: Gateway, order: UnlinkAccount) -> AccountUnlin
     Raises NotFound, and Conflict for an account that has no link.
     """
     work = _unlink(order, accounts=gateway.accounts, applications=gateway.applications)
-    account, application_id = await gateway.store.commit(work)
+    account, application_id = await certainty.commit(
+        gateway,
+        work,
+        stands=lambda result: links.stands(result[0], accounts=gateway.accounts),
+        see=_see(order),
+    )
     log.info("account.unlinked", provider=order.provider, account=account.id)
     return AccountUnlinked(
         provider=account.provider,
@@ -70,7 +81,12 @@ async def delete_account(gateway: Gateway, order: DeleteAccount) -> AccountDelet
     """
     work = _delete(order, now=gateway.clock(), accounts=gateway.accounts)
     # Alone, so that no message arrives between its statements.
-    account, waiting = await gateway.store.commit(alone(work))
+    account, waiting = await certainty.commit(
+        gateway,
+        alone(work),
+        stands=lambda result: links.is_gone(result[0], accounts=gateway.accounts),
+        see=_see(order),
+    )
     log.info("account.deleted", provider=order.provider, account=account.id)
     return AccountDeleted(
         provider=account.provider,
@@ -167,3 +183,7 @@ def _why_not(application_id: str, account: Account, applications: Applications) 
         "The application has no messages capability, so it hears nobody; "
         f"its tenant gives it one with PUT /v2/applications/{application_id}",
     )
+
+
+def _see(order: LinkAccount | UnlinkAccount | DeleteAccount) -> str:
+    return f"jackfield accounts show {order.provider} {order.external_id}"

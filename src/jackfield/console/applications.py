@@ -11,7 +11,15 @@ from jackfield.api.application_fields import description
 from jackfield.api.applications import make_keys
 from jackfield.api.bodies import Fields
 from jackfield.app import Gateway
-from jackfield.applications import Application, Applications, Description, remove
+from jackfield.applications import (
+    Application,
+    Applications,
+    Description,
+    is_gone,
+    remove,
+    stands,
+)
+from jackfield.console import certainty
 from jackfield.console.application_orders import (
     ApplicationCreated,
     ApplicationDeleted,
@@ -49,8 +57,12 @@ async def create_application(gateway: Gateway, order: CreateApplication) -> Appl
         version=1,
         created_at=gateway.clock(),
     )
-    work = _add(application, applications=gateway.applications, tenants=gateway.tenants)
-    await gateway.store.commit(work)
+    await certainty.commit(
+        gateway,
+        _add(application, applications=gateway.applications, tenants=gateway.tenants),
+        stands=lambda _: stands(application, applications=gateway.applications),
+        see=f"jackfield applications list --tenant {order.api_key}",
+    )
     log.info("application.created", application=application.id, tenant=order.api_key)
     return ApplicationCreated(
         id=application.id,
@@ -69,7 +81,12 @@ async def delete_application(gateway: Gateway, order: DeleteApplication) -> Appl
     next starts. Raises NotFound.
     """
     work = _delete(order.id, applications=gateway.applications)
-    application, accounts = await gateway.store.commit(alone(work))
+    application, accounts = await certainty.commit(
+        gateway,
+        alone(work),
+        stands=lambda _: is_gone(order.id, applications=gateway.applications),
+        see=f"jackfield applications show {order.id}",
+    )
     gateway.released()
     log.info("application.deleted", application=order.id, accounts=accounts)
     return ApplicationDeleted(

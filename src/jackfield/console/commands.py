@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from jackfield import ids
-from jackfield.accounts import Account, Accounts, Provider
+from jackfield.accounts import Account, Accounts, Provider, Standing
 from jackfield.app import Gateway
 from jackfield.auth import ApiSecrets, SecretKind
 from jackfield.clock import Moment
@@ -17,6 +17,7 @@ from jackfield.console import (
     accounts,
     applications,
     books,
+    certainty,
     deliveries,
     destinations,
     keys,
@@ -25,6 +26,7 @@ from jackfield.console import (
     provider_app_secrets,
     provider_apps,
     registering,
+    tenant_secrets,
     tenants,
     unknown,
     unread,
@@ -125,14 +127,15 @@ async def create_tenant(gateway: Gateway, order: CreateTenant) -> TenantCreated:
     signature_secret = ids.signature_secret()
     tenant = Tenant(order.api_key or ids.api_key(), order.name, gateway.clock())
     place = signature_secret_place(tenant.api_key)
-    work = _add_tenant(
-        tenant,
-        kept,
-        gateway.keys.seal(signature_secret.encode(), place=place),
-        tenants=gateway.tenants,
-        api_secrets=gateway.api_secrets,
+    sealed = gateway.keys.seal(signature_secret.encode(), place=place)
+    await certainty.commit(
+        gateway,
+        _add_tenant(
+            tenant, kept, sealed, tenants=gateway.tenants, api_secrets=gateway.api_secrets
+        ),
+        stands=lambda _: tenant_secrets.signs(tenant.api_key, sealed, tenants=gateway.tenants),
+        see=f"jackfield tenants show {tenant.api_key}",
     )
-    await gateway.store.commit(work)
     log.info("tenant.created", tenant=tenant.api_key)
     return TenantCreated(
         name=tenant.name,
@@ -149,7 +152,12 @@ async def vouch_account(gateway: Gateway, order: VouchAccount) -> AccountVouched
     It goes out from the server, now or when it next starts. Raises NotFound.
     """
     work = _vouch(order.provider, order.external_id, accounts=gateway.accounts)
-    account = await gateway.store.commit(work)
+    account = await certainty.commit(
+        gateway,
+        work,
+        stands=lambda vouched: _is_vouched(vouched, accounts=gateway.accounts),
+        see=f"jackfield accounts show {order.provider} {order.external_id}",
+    )
     gateway.released()
     log.info("account.vouched", provider=order.provider, account=account.id)
     return AccountVouched(
@@ -166,9 +174,9 @@ COMMANDS: Mapping[str, Command[Any, Any]] = {
     "tenants.set": Command(SetTenant, tenants.set_tenant),
     "tenants.disable": Command(ShowTenant, tenants.disable_tenant),
     "tenants.enable": Command(ShowTenant, tenants.enable_tenant),
-    "tenants.secrets.add": Command(AddApiSecret, tenants.add_api_secret),
-    "tenants.secrets.revoke": Command(RevokeApiSecret, tenants.revoke_api_secret),
-    "tenants.signature.rotate": Command(ShowTenant, tenants.rotate_signature),
+    "tenants.secrets.add": Command(AddApiSecret, tenant_secrets.add_api_secret),
+    "tenants.secrets.revoke": Command(RevokeApiSecret, tenant_secrets.revoke_api_secret),
+    "tenants.signature.rotate": Command(ShowTenant, tenant_secrets.rotate_signature),
     "provider-apps.add": Command(AddProviderApp, provider_apps.add_provider_app),
     "provider-apps.list": Command(ListProviderApps, provider_apps.list_provider_apps),
     "provider-apps.show": Command(ShowProviderApp, provider_apps.show_provider_app),
@@ -234,3 +242,9 @@ def _vouch(provider: Provider, external_id: str, *, accounts: Accounts) -> Steps
     if account is None:
         raise no_account(provider, external_id)
     return (yield from accounts.vouch(account.id))
+
+
+@unit
+def _is_vouched(vouched: Account, *, accounts: Accounts) -> Steps[bool]:
+    found = yield from accounts.find(vouched.provider, vouched.external_id)
+    return found is not None and found.id == vouched.id and found.standing != Standing.CLAIMED

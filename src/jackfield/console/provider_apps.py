@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
 from jackfield.app import Gateway
 from jackfield.clock import iso
+from jackfield.console import certainty
 from jackfield.console.app_secrets import ROLES, check_secrets
 from jackfield.console.checks import check_webhook_name, named, no_provider_app, no_tenant
 from jackfield.console.orders import (
@@ -33,6 +34,7 @@ from jackfield.provider_apps import (
     ProviderAppKind,
     ProviderApps,
     ProviderAppSecretRow,
+    SecretRole,
     secret_place,
 )
 from jackfield.providers import WEBHOOKS
@@ -100,11 +102,15 @@ async def add_provider_app(gateway: Gateway, order: AddProviderApp) -> ProviderA
         for role, secret in order.secrets.items()
     }
     work = gateway.provider_apps.add(order.kind, order.name, sealed=sealed, now=gateway.clock())
-    if not await gateway.store.commit(work):
-        raise Conflict(
-            f"There is a {order.kind} provider app named {order.name} already: "
-            f"jackfield provider-apps show {order.name} --kind {order.kind}",
-        )
+    see = f"jackfield provider-apps show {order.name} --kind {order.kind}"
+    is_added = await certainty.commit(
+        gateway,
+        work,
+        stands=lambda _: _is_there(order, sealed, provider_apps=gateway.provider_apps),
+        see=see,
+    )
+    if not is_added:
+        raise Conflict(f"There is a {order.kind} provider app named {order.name} already: {see}")
     log.info("provider_app.added", kind=order.kind, name=order.name)
     return ProviderAppAdded(
         kind=order.kind,
@@ -143,6 +149,18 @@ async def revoke_provider_app(gateway: Gateway, order: RevokeProviderApp) -> Pro
         all=order.api_key is None,
         still_serves=still_serves,
     )
+
+
+@unit
+def _is_there(
+    order: AddProviderApp,
+    sealed: Mapping[SecretRole, bytes],
+    *,
+    provider_apps: ProviderApps,
+) -> Steps[bool]:
+    """Say whether a provider app is there with these very secrets; no two are sealed alike."""
+    app = yield from provider_apps.find(order.kind, order.name)
+    return app is not None and all(one in app.sealed[role] for role, one in sealed.items())
 
 
 @unit

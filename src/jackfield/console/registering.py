@@ -10,6 +10,7 @@ from jackfield.api.account_fields import NewAccount, new_account
 from jackfield.api.account_secrets import AccountSecrets, provider_app_kind
 from jackfield.api.bodies import Fields
 from jackfield.app import Gateway, standing_of_new_accounts
+from jackfield.console import certainty
 from jackfield.console.account_orders import AccountCreated, CreateAccount
 from jackfield.console.checks import invalid, no_tenant
 from jackfield.problems import Conflict, Forbidden, Invalid
@@ -31,7 +32,12 @@ async def create_account(gateway: Gateway, order: CreateAccount) -> AccountCreat
         "credentials": order.credentials,
     }
     brought = new_account(order.provider, Fields(given))
-    account = await gateway.store.commit(_create(order, brought, gateway=gateway))
+    account = await certainty.commit(
+        gateway,
+        _create(order, brought, gateway=gateway),
+        stands=lambda created: links.stands(created, accounts=gateway.accounts),
+        see=f"jackfield accounts show {order.provider} {order.external_id}",
+    )
     log.info("account.created", provider=order.provider, account=account.id)
     return AccountCreated(
         provider=account.provider,
