@@ -396,6 +396,43 @@ async def test_an_application_without_a_url_is_told_that_its_own_went_to_somebod
     assert (await desk.token.get(f"{BASE}/{newest}")).status == 404
 
 
+@pytest.mark.parametrize("is_linked_anew", [True, False])
+async def test_an_application_that_hears_messages_no_more_gets_nothing_by_a_replay(
+    doors: Doors, database_url: str, *, is_linked_anew: bool
+) -> None:
+    """Whoever takes the capability away takes its URL too, in both versions of the webhooks."""
+    desk = await desk_of(doors)
+    await give_up(database_url)
+    (newest, _, oldest) = await desk.ids()
+    path = f"/v2/applications/{desk.application}"
+    for version in ("v1", "v0.1"):
+        webhooks = {"inbound_url": {"address": INBOUND}}
+        messages = {"version": version, "webhooks": webhooks}
+        hears = {"name": "Desk", "capabilities": {"messages": messages}}
+        assert (await desk.tenant.ask("PUT", path, body=hears)).status == 200
+        assert (await desk.tenant.ask("PUT", path, body={"name": "Desk"})).status == 200
+        columns = "SELECT webhook_version, inbound_url FROM applications"
+        assert await look(database_url, columns) == [(None, None)]
+    if is_linked_anew:
+        other = await desk.world.application("https://other.example/in")
+        await desk.world.link(desk.page, other)
+
+    one = await desk.tenant.post(f"{BASE}/{newest}/replay")
+    many = await desk.tenant.post(f"{BASE}/replay", {})
+
+    if is_linked_anew:
+        assert (one.status, one.json["state"]) == (200, "held")
+        assert (many.json["replayed"], many.json["held"]) == (0, 1)
+    else:
+        assert one.status == 409
+        assert "Nobody would hear it" in one.json["detail"]
+        assert (many.json["replayed"], many.json["held"]) == (0, 0)
+    assert (await desk.tenant.get(f"{BASE}/{oldest}")).json["state"] == (
+        "held" if is_linked_anew else "dead"
+    )
+    assert await look(database_url, "SELECT count(*) FROM pending") == [(0,)]
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
