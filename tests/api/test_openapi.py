@@ -444,6 +444,26 @@ def test_what_may_be_sent_is_what_is_taken(schema: str, body: object, *, fits: b
     assert (found == []) is fits
 
 
+async def test_what_an_id_must_not_begin_with_is_said_of_the_kinds_it_is_refused_for(
+    sqlite_doors: Doors,
+) -> None:
+    caller = await sqlite_doors.tenant()
+    kinds = {"messenger": "Messenger", "viber_service_msg": "VSM", "whatsapp": "WA", "rcs": "RCS"}
+    refused_for, said_of = set(), set()
+
+    for kind, short in kinds.items():
+        answer = await caller.post(f"{BASE}/{kind}", {"external_id": "infobip:Shop"})
+        reasons = [each["reason"] for each in answer.json["invalid_params"]]
+        if "`external_id` must not begin with infobip:" in reasons:
+            refused_for.add(kind)
+        schema = openapi.document()["components"]["schemas"][f"New{short}Account"]
+        said = schema["properties"]["external_id"].get("description", "")
+        if "must not begin with `infobip:`" in said:
+            said_of.add(kind)
+
+    assert refused_for == said_of == {"viber_service_msg", "rcs"}
+
+
 async def test_the_page_shows_every_operation_and_needs_nothing_else(sqlite_doors: Doors) -> None:
     answer = await sqlite_doors.anybody().get("/docs")
 

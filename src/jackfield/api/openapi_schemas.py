@@ -57,6 +57,13 @@ def nullable(schema: Schema) -> Schema:
     return schema | {"type": [schema["type"], "null"]}
 
 
+_AT_A_PARTNER: Final = (
+    "It must not begin with `infobip:`, whatever the connector: what Infobip's callbacks name "
+    "is kept so. With the connector `infobip` they name the `sender`, and this is only what the "
+    "account is called here, by a name of your choice."
+)
+
+
 def schemas() -> dict[str, Schema]:
     """Return every schema of the document by name."""
     _, found = msgspec.json.schema_components(
@@ -93,6 +100,8 @@ def external_id(provider: Provider) -> Schema:
     """Return what an account of this kind may be called."""
     if provider is Provider.WHATSAPP:
         return {"type": "string", "pattern": "^[0-9]{7,15}$", "examples": ["447700900123"]}
+    if provider in {Provider.VIBER, Provider.RCS}:
+        return text(LONGEST_EXTERNAL_ID, description=_AT_A_PARTNER, examples=["12345678"])
     return text(LONGEST_EXTERNAL_ID, examples=["12345678"])
 
 
