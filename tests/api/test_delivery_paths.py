@@ -286,6 +286,43 @@ async def test_an_order_that_cannot_be_understood_names_its_faults(
     assert [each["name"] for each in faults(answer)] == named
 
 
+async def test_what_may_go_out_twice_refuses_a_key_that_would_promise_otherwise(
+    doors: Doors, database_url: str
+) -> None:
+    desk = await desk_of(doors)
+    await give_up(database_url)
+    (newest, *_) = await desk.ids()
+    paths = (
+        f"{BASE}/{newest}/replay",
+        f"{BASE}/replay",
+        f"/v1/applications/{desk.application}/test",
+    )
+
+    for path in paths:
+        answer = await desk.tenant.post(path, {}, idempotency_key="key")
+        assert answer.status == 400
+        (fault,) = answer.json["invalid_params"]
+        assert fault["name"] == "Idempotency-Key"
+        assert "leave it out" in fault["reason"]
+
+    assert await look(database_url, "SELECT count(*) FROM pending") == [(0,)]
+    assert len(await desk.ids()) == 3
+
+
+async def test_what_is_as_good_twice_needs_no_key_and_does_not_mind_one(doors: Doors) -> None:
+    desk = await desk_of(doors)
+    orders = {
+        f"{BASE}/rebind": {"application_id": desk.application},
+        "/v1/destinations/pause": {"url": INBOUND},
+        "/v1/destinations/resume": {"url": INBOUND},
+    }
+
+    for path, body in orders.items():
+        answers = [await desk.tenant.post(path, body, idempotency_key="key") for _ in range(2)]
+        assert [answer.status for answer in answers] == [200, 200]
+        assert all("idempotent-replayed" not in answer.headers for answer in answers)
+
+
 async def test_what_waits_for_an_old_application_is_counted_and_moved(doors: Doors) -> None:
     desk = await desk_of(doors)
     heir = await desk.world.application("https://heir.example/in")

@@ -6,6 +6,7 @@ from typing import Final
 
 from jackfield.api.bodies import Fields, json_fields
 from jackfield.api.delivery_bodies import (
+    DELIVERIES_PATH,
     DeliveryPageBody,
     ReboundBody,
     ReplayedBody,
@@ -14,6 +15,7 @@ from jackfield.api.delivery_bodies import (
 )
 from jackfield.api.delivery_fields import cursor, misplaced, opaque, selection, step, test_url
 from jackfield.api.http import Request, Response, json_response
+from jackfield.api.idempotency import refuse_key
 from jackfield.auth import Caller
 from jackfield.clock import Clock
 from jackfield.delivery.afterwards import Afterwards
@@ -64,6 +66,7 @@ class TenantDeliveries:
 
     async def replay_one(self, request: Request, caller: Caller) -> Response:
         """Send one delivery again as it was, or a copy of it to a test URL."""
+        refuse_key(request, look=DELIVERIES_PATH)
         fields = await json_fields(request)
         to = test_url(fields, "to")
         fields.close()
@@ -74,6 +77,7 @@ class TenantDeliveries:
 
     async def replay(self, request: Request, caller: Caller) -> Response:
         """Send again what is selected, as far as one request goes; by default what is dead."""
+        refuse_key(request, look=DELIVERIES_PATH)
         fields = await json_fields(request)
         to = test_url(fields, "to")
         chosen = selection(
@@ -125,6 +129,7 @@ class TenantDeliveries:
 
     async def test(self, request: Request, caller: Caller) -> Response:
         """Send a test event to one application; a body is not looked at."""
+        refuse_key(request, look=DELIVERIES_PATH)
         application_id = request.parameters["application_id"]
         if caller.application_id not in {None, application_id}:
             raise NotFound

@@ -121,6 +121,20 @@ class KeptAnswers:
         yield from self._keys.expire(until=after(now, -KEPT_FOR), limit=SLICE)
 
 
+def refuse_key(request: Request, *, look: str) -> None:
+    """Raise `Invalid` for a request with a key, where no answer is kept that a repeat could get.
+
+    What sends messages again does so in many transactions, so that none holds its effect and
+    its answer. Ignored, a key would promise that nothing goes out twice; `look` shows what did.
+    """
+    if request.headers("idempotency-key"):
+        reason = (
+            "`Idempotency-Key` is not taken here, as no answer is kept: leave it out, and where "
+            f"none came, look at {look} before you send it again"
+        )
+        raise Invalid(InvalidParameter("Idempotency-Key", reason))
+
+
 async def asked_once(request: Request, caller: Caller) -> Asked | None:
     """Return what a request asks to have one effect, or None when it does not ask for that.
 

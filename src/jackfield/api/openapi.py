@@ -29,15 +29,18 @@ from jackfield.api.openapi_schemas import schemas
 _ABOUT: Final = (
     "The External Accounts API and the Application API as they are published, and beside them "
     "what this gateway adds: every kind of account can be made, changed and deleted; answers "
-    "carry a version for If-Match; a POST with an Idempotency-Key can be sent again. A collection "
-    "answers with and without a slash at its end; HEAD answers as GET does, without a body."
+    "carry a version for If-Match; a POST that lists Idempotency-Key can be sent again with one. "
+    "A collection answers with and without a slash at its end; HEAD answers as GET does, without "
+    "a body."
 )
 _TAGS: Final = {
     ACCOUNTS: "Chat accounts, and which application hears each. A key and its secret, or an "
     "application's token. Accept and Content-Type are not looked at: all is JSON.",
     APPLICATIONS: "Who receives, where, and the keys they call with. A key and its secret only.",
     DELIVERIES: "What came of your messages: what was tried, why they wait, and sending them "
-    "again. A key and its secret for all that is yours, or an application's token for its own.",
+    "again. A key and its secret for all that is yours, or an application's token for its own. "
+    "To rebind, pause or resume twice is as good as once, so they need no Idempotency-Key and do "
+    "not look at one. Replays and tests can send twice and keep no answer: they refuse one (400).",
     WEBHOOKS: "Where the providers call, one path for each of the operator's apps.",
     OPERATIONS: "What an operator's machines ask.",
 }
