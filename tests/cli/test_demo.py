@@ -26,7 +26,7 @@ def guide(demo: Running) -> str:
 
 def commands(printed: str) -> list[str]:
     """Return the commands in it: the lines that a numbered sentence announces."""
-    return re.findall(r"^[1-3]  .*\n\n(.+)$", printed, re.MULTILINE)
+    return re.findall(r"^[1-4]  .*\n\n(.+)$", printed, re.MULTILINE)
 
 
 def arrived(demo: Running) -> str:
@@ -44,11 +44,14 @@ def told(demo: Running) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_the_three_printed_commands_bring_a_message_to_the_page(programs: Programs) -> None:
+def test_the_printed_commands_bring_a_message_to_the_page_and_show_its_delivery(
+    programs: Programs,
+) -> None:
     demo = programs.start("demo")
     printed = guide(demo)
 
-    listed, linked, sent = (programs.paste(command) for command in commands(printed))
+    *first, show_deliveries = commands(printed)
+    listed, linked, sent = map(programs.paste, first)
 
     page, number = listed.json["_embedded"]
     assert (page["provider"], len(page["applications"])) == ("messenger", 1)
@@ -61,6 +64,7 @@ def test_the_three_printed_commands_bring_a_message_to_the_page(programs: Progra
     url = re.findall(r"on this page +(\S+)", printed)[0]
     shown = json.loads(Call(method="GET", url=f"{url}/messages").send().body)["messages"]
     assert [each["text"] for each in shown] == ["Hello from my phone"]
+    assert "delivered" in programs.paste(show_deliveries).out
     assert demo.stop(signal.SIGINT) == 0
     assert programs.logged == ""
 

@@ -29,7 +29,7 @@ _RECEIVER_PORT = 8081
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What the demo tells: where it is, and three commands to copy, in their order."""
+    """What the demo tells: where it is, and four commands to copy, in their order."""
 
     url: str
     receiver_url: str
@@ -37,6 +37,7 @@ class Shown:
     list_accounts: str
     link_number: str
     send_message: str
+    list_deliveries: str
     is_number_linked: bool
 
 
@@ -92,6 +93,7 @@ def print_guide(shown: Shown) -> None:
         "List the accounts: a Messenger Page and a WhatsApp number.": shown.list_accounts,
         f"Link the number to the demo application{linked}.": shown.link_number,
         "Write to the number, as a person's phone would.": shown.send_message,
+        "Ask the gateway what became of it.": shown.list_deliveries,
     }
     for number, (what, command) in enumerate(steps.items(), start=1):
         console.print(f"[bold]{number}[/]  {what}\n")
@@ -99,6 +101,8 @@ def print_guide(shown: Shown) -> None:
     console.print(
         "The Page is linked already: with [bold]messenger[/] for [bold]whatsapp[/] "
         "the third command writes to it.\n"
+        "Every command of [bold]jackfield[/] looks into the demo with the [bold]--data[/] of the "
+        "fourth.\n"
         "Ctrl-C stops the demo; the next run goes on from here.\n",
     )
 
@@ -120,6 +124,9 @@ def _shown(made: DemoFile, directory: Path, *, is_number_linked: bool) -> Shown:
             f"{accounts}/whatsapp/{made.number}/applications"
         ),
         send_message=shlex.join([*message, "Hello from my phone"]),
+        list_deliveries=shlex.join(
+            [*_ourselves(), "deliveries", "list", "--data", str(directory)]
+        ),
         is_number_linked=is_number_linked,
     )
 
