@@ -20,8 +20,8 @@ LENGTH = 80
 TOGETHER = 10
 """By night, so many examples are drawn before all is begun anew.
 
-How threads and sockets take turns is not drawn, so the same draws may meet another state. Among few
-examples no two begin alike for long, and Hypothesis has none to compare.
+How threads and sockets take turns is not drawn, so the same draws may meet another state. Among
+few examples no two begin alike for long, and Hypothesis has none to compare.
 """
 
 
