@@ -32,6 +32,7 @@ _its_target_is_there = or_(
     exists().where(
         applications.c.id == deliveries.c.application_id,
         applications.c.inbound_url.is_not(None),
+        applications.c.webhook_version.is_not(None),  # it is capable of messages (ruling R18)
     ),
     and_(
         deliveries.c.application_id.is_(None),
