@@ -67,8 +67,12 @@ Gives one `Ended` for each unit, in order, and raises nothing of a unit's.
 class Committer:
     """Gathers units into batches for one writer."""
 
-    def __init__(self, run_batch: RunBatch, *, metrics: Metrics) -> None:
+    def __init__(
+        self, run_batch: RunBatch, *, metrics: Metrics, most_quick: int = LARGEST_BATCH
+    ) -> None:
+        """Take `most_quick`: so many quick units go together at most, and of others more."""
         self._run_batch = run_batch
+        self._most_quick = most_quick
         self._metrics = metrics
         self._waiting: deque[tuple[Unit[Any], asyncio.Future[Any]]] = deque()
         self._writing: asyncio.Task[None] | None = None
@@ -105,7 +109,8 @@ class Committer:
 
     def _gather(self) -> list[tuple[Unit[Any], asyncio.Future[Any]]]:
         batch = [self._waiting.popleft()]
-        while self._waiting and len(batch) < LARGEST_BATCH:
+        most = self._most_quick if batch[0][0].is_quick else LARGEST_BATCH
+        while self._waiting and len(batch) < most:
             if not _go_together(batch[-1][0], self._waiting[0][0]):
                 break
             batch.append(self._waiting.popleft())

@@ -24,6 +24,9 @@ from jackfield.storage.memory import Memory
 from jackfield.storage.sqlite_batch import Batch, look
 from jackfield.units import Result, Unit
 
+_QUICK_BATCH = 32
+"""Quick units that the loop runs at a stretch; while their COMMIT waits for the disk, it works."""
+
 _CACHE = 32_768
 """KiB of pages that a connection keeps in memory."""
 
@@ -42,7 +45,7 @@ class SqliteStore:
         self._memory = Memory()
         self._surveyor = _connect(path, query_only=True, cache=_SURVEY_CACHE)
         self._surveying = ThreadPoolExecutor(1, thread_name_prefix="surveyor")
-        self._committer = Committer(self._run_batch, metrics=metrics)
+        self._committer = Committer(self._run_batch, metrics=metrics, most_quick=_QUICK_BATCH)
 
     async def commit(self, work: Unit[Result]) -> Result:
         """Run `work` in a transaction; see `Store.commit`."""
