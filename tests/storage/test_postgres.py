@@ -11,13 +11,16 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
 from databases import look, tenants_there
 from jackfield.metrics import Metrics
 from jackfield.problems import OutcomeUnknown, Unavailable
 from jackfield.storage import tenants
+from jackfield.storage.dialects import Prepared
 from jackfield.storage.postgres import PostgresStore
+from jackfield.units import Steps, unit
 from line import Line
 from small_units import (
     Refusal,
@@ -322,3 +325,23 @@ async def test_nothing_of_a_unit_that_failed_stays_when_the_batch_was_halved(
 
     assert [type(end) for end in ends] == [type(None), Refusal, type(None), Refusal]
     assert await tenants_there(postgres_url) == {"a", "b", "warm"}
+
+
+_MAY_READ_ALL = Prepared(select(func.current_setting("enable_seqscan")))
+
+
+@unit
+def may_read_all() -> Steps[str]:
+    rows = yield _MAY_READ_ALL()
+    return str(rows[0][0])
+
+
+async def test_only_a_survey_may_read_a_table_from_end_to_end(postgres_url: str) -> None:
+    async with opened(postgres_url) as store:
+        answers = [
+            await store.read(may_read_all()),
+            await store.commit(may_read_all()),
+            await store.survey(may_read_all()),
+        ]
+
+    assert answers == ["off", "off", "on"]

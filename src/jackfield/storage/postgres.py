@@ -29,6 +29,10 @@ SLOTS = 64
 _SURVEY_TIMEOUT = 300.0
 """Seconds: nobody waits for a survey but whoever asked for it."""
 
+# A statement that was planned while a table was small would read all of it once it is large, until
+# somebody analyses it. Every statement of ours has its index.
+_BY_INDEX = {"enable_seqscan": "off"}
+
 _LOST = (LostError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 _TRIES = 3
@@ -101,7 +105,9 @@ class PostgresStore:
     async def _for_survey(self) -> AsyncIterator[Connection]:
         async with self._surveying:
             if self._surveyor is None or self._surveyor.is_closed():
-                self._surveyor = await self._connect(command_timeout=_SURVEY_TIMEOUT)
+                self._surveyor = await self._connect(
+                    command_timeout=_SURVEY_TIMEOUT, may_read_all=True
+                )
             try:
                 yield self._surveyor
             except BaseException as error:
@@ -169,14 +175,16 @@ class PostgresStore:
             self._undecided.add(process)
         return ended
 
-    async def _connect(self, *, command_timeout: float = 30) -> Connection:
+    async def _connect(
+        self, *, command_timeout: float = 30, may_read_all: bool = False
+    ) -> Connection:
         try:
             return await asyncpg.connect(
                 self._dsn,
                 timeout=10,
                 command_timeout=command_timeout,
                 statement_cache_size=512,
-                server_settings=self._settings,
+                server_settings=self._settings | ({} if may_read_all else _BY_INDEX),
             )
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise _unavailable("The database could not be reached.", error) from error
