@@ -23,6 +23,8 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing what Jackfield needs into $(VENV) (once, about a minute) ..."
 	@PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@# What is installed editable nobody compiles, and where Python may not write bytecode every start would.
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 run: $(READY)

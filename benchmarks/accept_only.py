@@ -12,6 +12,7 @@ import uvloop
 
 from jackfield import app
 from jackfield.accounts import Account, Provider, Standing
+from jackfield.http_side import http_side
 from jackfield.inbound import Accepted
 from jackfield.settings import Settings
 from jackfield.storage.condition import Condition
@@ -69,7 +70,7 @@ class AnswersAtOnce:
 async def _serve(port: int) -> None:
     gateway = await app.build(Settings.from_environment())
     config = uvicorn.Config(
-        replace(gateway, store=AnswersAtOnce(gateway.store)).asgi(),
+        http_side(replace(gateway, store=AnswersAtOnce(gateway.store))),
         port=port,
         access_log=False,
         log_level="warning",

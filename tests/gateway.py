@@ -20,6 +20,7 @@ from dispatching import rows_of
 from jackfield import app
 from jackfield.api.http import Header
 from jackfield.clock import now
+from jackfield.http_side import http_side
 from jackfield.provider_apps import SecretRole, secret_place
 from jackfield.settings import Settings
 from jackfield.storage.dialects import Prepared
@@ -112,7 +113,7 @@ class Doors:
     asgi: ASGIApp = field(init=False)
 
     def __post_init__(self) -> None:
-        self.asgi = self.gateway.asgi()
+        self.asgi = http_side(self.gateway)
 
     def anybody(self, *, address: str = "192.0.2.1") -> Client:
         return Client(self.asgi, address=address)

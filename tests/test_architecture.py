@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -33,6 +35,7 @@ LONG_FUNCTIONS = {
     "storage/migrations/versions/0001_first_schema.py": "lists of tables, with nothing to follow",
     "metrics.py": "one list of all there is to count",
     "app.py": "names every part once and connects it",
+    "http_side.py": "the same, of what answers HTTP",
 }
 
 STATUS_NUMBERS_ARE_ABOUT = {
@@ -259,6 +262,19 @@ def needed(package: str, extras: frozenset[str], found: dict[str, str]) -> dict[
         if asked.marker is None or any(asked.marker.evaluate(one) for one in markers):
             needed(asked.name, frozenset(asked.extras), found)
     return found
+
+
+def test_on_sqlite_it_delivers_before_anything_is_loaded_that_it_needs_not() -> None:
+    """Imports are most of a start, and what an earlier process left waits for them."""
+    code = "import json, sys, jackfield.cli.serving; print(json.dumps([*sys.modules]))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)  # noqa: S603 -- ours
+
+    loaded = set(json.loads(told.stdout))
+
+    assert {"jackfield.delivery.dispatcher", "aiohttp", "sqlalchemy"} <= loaded
+    needless = {"starlette", "uvicorn", "asyncpg", "sqlalchemy.dialects.postgresql", "alembic"}
+    needless |= {"cryptography.x509", "jackfield.api.routes", "jackfield.console.commands"}
+    assert needless & loaded == set()
 
 
 @pytest.mark.parametrize(

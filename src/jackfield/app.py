@@ -1,4 +1,4 @@
-"""Builds everything and connects it; the only module that knows every other."""
+"""Builds the gateway and connects its parts: the engine, without what answers HTTP."""
 
 from __future__ import annotations
 
@@ -7,20 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
-from starlette.types import ASGIApp
 
 from jackfield import clock as wall_clock
 from jackfield.accounts import Accounts, Standing
-from jackfield.api import front_door, routes
-from jackfield.api.applications import ApplicationPages
-from jackfield.api.authentication import Authentication
-from jackfield.api.deliveries import TenantDeliveries
-from jackfield.api.destinations import TenantDestinations
-from jackfield.api.external_accounts import ExternalAccounts
-from jackfield.api.idempotency import KeptAnswers
-from jackfield.api.operations import Operations
-from jackfield.api.provider_webhooks import ProviderWebhooks
-from jackfield.api.writes import Writes
 from jackfield.applications import Applications
 from jackfield.auth import ApiSecrets, Secrets
 from jackfield.clock import Clock
@@ -42,14 +31,11 @@ from jackfield.sealing import Keyring, load_or_create_key_file
 from jackfield.settings import Ownership, Settings
 from jackfield.storage import (
     accounts,
-    application_keys,
     applications,
-    arrivals,
     books,
     deliveries,
     destinations,
     held,
-    idempotency,
     keyring,
     provider_apps,
     shelves,
@@ -57,8 +43,8 @@ from jackfield.storage import (
     waiting,
 )
 from jackfield.storage.afterwards import connected
-from jackfield.storage.duty import PostgresDuty, SoleDuty
 from jackfield.storage.opening import OpenStore, open_postgres, open_sqlite
+from jackfield.storage.sole_duty import SoleDuty
 from jackfield.tenants import Tenants
 from jackfield.units import alone
 
@@ -91,6 +77,7 @@ class Gateway:
     def start(self) -> None:
         """Deliver, first what an earlier process left; stand by while another process does."""
         self.shift.start()
+        log.info("gateway.started")
 
     def arrived(self, lanes: Collection[int]) -> None:
         """Say that something is due in these lanes, whichever process delivers it."""
@@ -120,62 +107,6 @@ class Gateway:
         await self.egress.close()
         self.secrets.close()
         await self.store.close()
-
-    def asgi(self) -> ASGIApp:
-        """Return the HTTP side: every route behind the front door."""
-        authentication = Authentication(
-            self.store,
-            api_secrets=self.api_secrets,
-            secrets=self.secrets,
-            application_keys=application_keys,
-            clock=self.clock,
-        )
-        kept = KeptAnswers(idempotency, keyring=self.keys, clock=self.clock)
-        writes = Writes(self.store, kept=kept)
-        return front_door.FrontDoor(
-            routes.router(
-                authentication=authentication,
-                external_accounts=ExternalAccounts(
-                    self.store,
-                    writes=writes,
-                    accounts=self.accounts,
-                    applications=self.applications,
-                    provider_apps=self.provider_apps,
-                    keyring=self.keys,
-                    standing=standing_of_new_accounts(self.settings),
-                    public_url=self.settings.public_url,
-                    masks_access_tokens=self.settings.mask_access_tokens,
-                    clock=self.clock,
-                    released=self.released,
-                ),
-                applications=ApplicationPages(
-                    self.store,
-                    writes=writes,
-                    applications=self.applications,
-                    clock=self.clock,
-                    released=self.released,
-                ),
-                deliveries=TenantDeliveries(self.store, self.afterwards, clock=self.clock),
-                destinations=TenantDestinations(self.store, self.afterwards, clock=self.clock),
-                provider_webhooks=ProviderWebhooks(
-                    self.store,
-                    provider_apps=self.provider_apps,
-                    arrivals=arrivals,
-                    keyring=self.keys,
-                    clock=self.clock,
-                    metrics=self.metrics,
-                    arrived=self.arrived,
-                ),
-                operations=Operations(
-                    self.store,
-                    books,
-                    self.watch,
-                    metrics=self.metrics,
-                    warnings=self.auditor.warnings,
-                    token=self.settings.operations_token,
-                ),
-            ),
-        )
 
 
 async def build(settings: Settings, *, clock: Clock = wall_clock.now) -> Gateway:
@@ -260,6 +191,8 @@ async def _open_books(store: OpenStore) -> None:
 def _duty(settings: Settings, *, called: Callable[[], None]) -> Duty:
     if settings.sqlite_file is not None:
         return SoleDuty()
+    from jackfield.storage.duty import PostgresDuty  # noqa: PLC0415 -- its driver; see open_postgres
+
     return PostgresDuty(settings.database_url, called=called)
 
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from databases import look
 from external_accounts import BASE, ERRORS, NUMBER, PAGE, faults
 from gateway import Answer, Client, Doors, application, opened, public_key
+from jackfield.http_side import http_side
 from jackfield.storage.tables import accounts, applications, idempotency_keys
 from jackfield.units import Result, Unit
 from standing_in import StandIn
@@ -224,7 +225,7 @@ async def test_a_request_without_the_header_leaves_no_trace(sqlite_doors: Doors)
 async def test_a_key_is_forgotten_after_a_day(doors: Doors, database_url: str) -> None:
     clock = Clock()
     tenant = await doors.tenant()
-    caller = replace(tenant, asgi=replace(doors.gateway, clock=clock).asgi())
+    caller = replace(tenant, asgi=http_side(replace(doors.gateway, clock=clock)))
     for number in range(12):
         await once(caller, APPLICATIONS, DESK, key=f"of-yesterday-{number}")
     first = await once(caller, MESSENGER, PAGE)
@@ -264,7 +265,7 @@ class Gate(StandIn):
 def gated(doors: Doors, caller: Client) -> tuple[Gate, Client]:
     """Return a gate, and the same caller of a gateway that commits through it."""
     gate = Gate(doors.gateway.store)
-    return gate, replace(caller, asgi=replace(doors.gateway, store=gate).asgi())
+    return gate, replace(caller, asgi=http_side(replace(doors.gateway, store=gate)))
 
 
 async def test_while_the_first_runs_another_is_told_so(doors: Doors) -> None:

@@ -12,6 +12,7 @@ from databases import look
 from doubtful import Doubtful
 from external_accounts import BASE, NUMBER, PAGE
 from gateway import Answer, Client, Doors, application, opened
+from jackfield.http_side import http_side
 from line import Line
 
 APPLICATIONS = "/v2/applications"
@@ -100,7 +101,7 @@ EVERY = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 def doubting(doors: Doors, caller: Client, doubtful: Doubtful) -> Client:
     """Return the same caller of a gateway on a doubtful store."""
-    return replace(caller, asgi=replace(doors.gateway, store=doubtful).asgi())
+    return replace(caller, asgi=http_side(replace(doors.gateway, store=doubtful)))
 
 
 async def everything(database_url: str) -> list[tuple[Any, ...]]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from jackfield.cli.certificates import RENEW_BEFORE, SERVER_LIFE, Certificates, local, of
+from jackfield.cli.certificates import Certificates, of
+from jackfield.cli.local_authority import RENEW_BEFORE, SERVER_LIFE, local
 from jackfield.settings import SettingError, Settings
 
 NOW = datetime.now(UTC)

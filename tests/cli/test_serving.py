@@ -6,12 +6,17 @@ import asyncio
 import json
 import signal
 import socket
+import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from cli.programs import Programs
+from cli.programs import JACKFIELD, Programs
+from jackfield.api.raw_path import refuse_path
+from jackfield.cli.front import HttpServer
+from jackfield.cli.ports import bind
+from jackfield.problems import Unavailable
 from jackfield.sandbox.calls import Call
 
 
@@ -60,6 +65,20 @@ def test_it_does_not_say_what_it_is_made_of(programs: Programs, tmp_path: Path) 
     assert "server" not in headers
 
 
+def test_told_to_stop_while_it_is_being_loaded_it_ends_in_order(
+    programs: Programs, tmp_path: Path
+) -> None:
+    errors = programs.home / "stderr"
+
+    server = programs.start(*serve(tmp_path / "data"), program=[JACKFIELD])
+    while "gateway.started" not in errors.read_text(encoding="utf-8"):
+        time.sleep(0.001)
+    code = server.stop()
+
+    assert code == 0
+    assert "gateway.stopped" in errors.read_text(encoding="utf-8")
+
+
 def test_a_second_server_on_the_same_data_is_refused(programs: Programs, tmp_path: Path) -> None:
     programs.start(*serve(tmp_path / "data")).line()
 
@@ -92,6 +111,16 @@ def test_a_port_in_use_is_said_in_words(programs: Programs, tmp_path: Path) -> N
         f"jackfield: Port {port} on 127.0.0.1 is in use by another program; "
         "choose another with --port, 0 for a free one.\n"
     )
+
+
+async def test_of_two_that_bind_a_port_at_once_the_second_to_listen_is_refused() -> None:
+    ours = bind("127.0.0.1", 0)
+    port = ours.getsockname()[1]
+    with bind("127.0.0.1", port) as others:
+        others.listen()
+
+        with pytest.raises(Unavailable, match=f"Port {port} on 127.0.0.1 is in use by another"):
+            await HttpServer(refuse_path, ours).run_until_told()
 
 
 def test_an_address_of_another_machine_is_said_in_words(

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from starlette.types import ASGIApp
 
 from gateway import Doors
-from jackfield.cli.serving import HttpServer
+from jackfield.cli.front import HttpServer
 from jackfield.clock import now
 
 

@@ -27,6 +27,7 @@ from jackfield.cli import app, main
 
 _LATE = (
     "alembic.command",
+    "jackfield.cli.front",
     "jackfield.cli.serving",
     "jackfield.console.operator",
     "uvicorn.protocols.http.httptools_impl",

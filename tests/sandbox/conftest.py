@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from jackfield.cli.serving import HttpServer, bind
+from jackfield.cli.front import HttpServer
+from jackfield.cli.ports import bind
 from jackfield.delivery.signing import webhook_secret
 from jackfield.sandbox.receiver import Received, Receiver
 from sandbox.listening import SECRET, Page

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from databases import look
-from jackfield.storage.duty import PostgresDuty, SoleDuty
+from jackfield.storage.duty import PostgresDuty
+from jackfield.storage.sole_duty import SoleDuty
 
 PATIENCE = 20
 

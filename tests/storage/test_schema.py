@@ -22,7 +22,7 @@ from jackfield.deliveries import lane
 from jackfield.inbound import known_by
 from jackfield.problems import Unavailable
 from jackfield.storage.schema import HEAD, SchemaError, migrate_postgres, migrate_sqlite
-from jackfield.storage.tables import metadata
+from jackfield.storage.tables import metadata, of_postgres
 from world import World, said
 
 
@@ -101,7 +101,7 @@ async def test_migrations_make_on_postgresql_what_the_tables_say(
     ]
     try:
         async with engines[1].begin() as made:
-            await made.run_sync(metadata.create_all)
+            await made.run_sync(of_postgres().create_all)
         async with engines[0].connect() as migrated, engines[1].connect() as made:
             assert await migrated.run_sync(differences) == []
             assert await migrated.run_sync(shape) == await made.run_sync(shape)

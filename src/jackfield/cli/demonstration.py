@@ -6,6 +6,7 @@ import shlex
 import shutil
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,9 +14,12 @@ from urllib.parse import urlsplit
 
 from rich.console import Console
 
-from jackfield.cli import serving, stage
+from jackfield.cli import front, serving, stage
+from jackfield.cli.front import HttpServer
 from jackfield.cli.options import demo_directory
-from jackfield.cli.serving import HttpServer, Ready
+from jackfield.cli.ports import bind, listen
+from jackfield.cli.serving import Ready
+from jackfield.http_side import http_side
 from jackfield.problems import Unavailable
 from jackfield.sandbox import demo_file
 from jackfield.sandbox.demo_file import DemoFile
@@ -66,8 +70,11 @@ async def demo(settings: Settings, ready: Ready[Shown]) -> None:
         earlier = demo_file.load(settings.data)
         receiver = Receiver(arrived=_print_arrival)
         ports = _bind(_PORT), _bind(_port_of(earlier), _RECEIVER_PORT)
-        async with serving.gateway_of(settings, directory) as gateway:
-            server = HttpServer(gateway.asgi(), ports[0])
+        async with (
+            serving.gateway_of(settings) as gateway,
+            front.open_to_operators(gateway, directory),
+        ):
+            server = HttpServer(http_side(gateway), ports[0])
             page = HttpServer(receiver.app(), ports[1])
 
             async def prepare() -> None:
@@ -79,7 +86,7 @@ async def demo(settings: Settings, ready: Ready[Shown]) -> None:
                 is_linked = await stage.is_number_linked(made)
                 ready(_shown(made, settings.data, is_number_linked=is_linked))
 
-            await serving.until_told([server, page], meanwhile=prepare())
+            await front.until_told([server, page], meanwhile=prepare())
 
 
 def print_guide(shown: Shown) -> None:
@@ -173,9 +180,10 @@ def _port_of(earlier: DemoFile | None) -> int:
 
 
 def _bind(*ports: int) -> socket.socket:
-    for port in ports:
-        try:
-            return serving.bind(_LOOPBACK, port)
-        except Unavailable:
-            continue
-    return serving.bind(_LOOPBACK, 0)
+    """Return a socket that listens on the first port that is free, else on any."""
+    for port in (*ports, 0):
+        with suppress(Unavailable):
+            bound = bind(_LOOPBACK, port)
+            listen(bound)
+            return bound
+    raise Unavailable(f"No port of {_LOOPBACK} is free.")

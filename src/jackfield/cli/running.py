@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -52,6 +53,7 @@ def serve(
     jackfield serve --host 0.0.0.0 --port 8080 --data /var/lib/jackfield
     jackfield serve --tls
     """  # noqa: D301 - \b keeps the lines of the examples
+    gc.disable()  # until all is loaded: nothing of it is garbage, and looking costs a tenth
     from jackfield.cli import serving  # noqa: PLC0415 - `--help` need not wait for it
 
     def ready(url: str) -> None:
@@ -82,6 +84,7 @@ def demo(
     \b
     jackfield demo
     """  # noqa: D301 - \b keeps the lines of the examples
+    gc.disable()  # as above
     from jackfield.cli import demonstration, serving  # noqa: PLC0415 - as above
 
     def show(shown: demonstration.Shown) -> None:

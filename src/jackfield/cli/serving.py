@@ -1,50 +1,30 @@
-"""Runs gateways and HTTP servers until they are told to stop, and ends them in order."""
+"""Runs a gateway until it is told to stop, and ends what it began in order."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import gc
 import signal
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import structlog
-import uvicorn
 import uvloop
-from starlette.types import ASGIApp
 
-from jackfield.api.bounded_http import BoundedHttp
-from jackfield.api.proxies import behind_proxies
 from jackfield.app import Gateway, build
 from jackfield.cli import certificates, logs
 from jackfield.cli.options import arm
-from jackfield.console.listener import Listener
+from jackfield.cli.ports import bind
 from jackfield.console.socket_place import held_directory
-from jackfield.problems import Unavailable
-from jackfield.settings import Network, Settings
+from jackfield.settings import Settings
 from jackfield.storage.opening import DataDirectoryLock
 
 log = structlog.get_logger()
 
 Shown = TypeVar("Shown")
 Ready: TypeAlias = Callable[[Shown], None]
-
-_GRACE = 15
-"""Seconds that requests may still take when the server is told to stop."""
-
-_NEW_OBJECTS = 10_000
-"""Between two looks for cycles; a message makes hundreds of objects, and hardly a cycle."""
-
-_REASONS = {
-    errno.EADDRINUSE: "is in use by another program; choose another with --port, 0 for a free one",
-    errno.EACCES: "may not be used by this user; choose one from 1024 with --port",
-    errno.EADDRNOTAVAIL: "cannot be used: the address is not one of this machine's",
-}
 
 
 def run(
@@ -75,12 +55,15 @@ async def serve(settings: Settings, ready: Ready[str]) -> None:
     with held(settings) as directory:
         https = certificates.of(settings, now=datetime.now(UTC))
         listening = bind(settings.host, settings.port)
-        async with gateway_of(settings, directory) as gateway:
-            server = HttpServer(
-                gateway.asgi(), listening, https=https, proxies=settings.trusted_proxies
-            )
+        async with gateway_of(settings) as gateway:
+            told = _told_early()
             gateway.start()
-            await until_told([server], meanwhile=_announce(server, ready))
+            # What an earlier process left goes out while all that answers is still being loaded.
+            await asyncio.to_thread(_load_front)
+            from jackfield.cli import front  # noqa: PLC0415 -- it was, just now
+
+            if not told.is_set():
+                await front.serve(gateway, directory, listening, https=https, ready=ready)
 
 
 @contextmanager
@@ -99,129 +82,23 @@ def held(settings: Settings) -> Iterator[Path | None]:
 
 
 @asynccontextmanager
-async def gateway_of(settings: Settings, directory: Path | None) -> AsyncIterator[Gateway]:
-    """Give the gateway, not yet started, with the command socket in the directory we hold.
-
-    On the way out the operators' socket goes first, then what is in flight ends.
-    """
+async def gateway_of(settings: Settings) -> AsyncIterator[Gateway]:
+    """Give the gateway, not yet started; on the way out what is in flight ends."""
     gateway = await build(settings)
-    listener = Listener(gateway, directory) if directory is not None else None
     try:
-        if listener is not None:
-            await listener.start()
-        # What is there by now stays; looking through it for garbage would hold up everybody.
-        gc.freeze()
-        gc.set_threshold(_NEW_OBJECTS)
-        log.info("gateway.started")
         yield gateway
     finally:
-        if listener is not None:
-            await listener.close()
         await gateway.close()
         log.info("gateway.stopped")
 
 
-class HttpServer(uvicorn.Server):
-    """One ASGI application on one socket; signals are its caller's business."""
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        listening: socket.socket,
-        *,
-        https: certificates.Certificates | None = None,
-        proxies: Sequence[Network] = (),
-    ) -> None:
-        """Take a bound socket; until the server is ready, connections to it are refused.
-
-        `proxies` are believed when they say whom they speak for.
-        """
-        super().__init__(
-            uvicorn.Config(
-                # A proxy on this machine is believed by default, or everyone who comes through it
-                # would look like loopback.
-                behind_proxies(app, [str(network) for network in proxies]),
-                http=BoundedHttp,
-                ws="none",
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                proxy_headers=False,  # see behind_proxies
-                ssl_certfile=None if https is None else https.certificate,
-                ssl_keyfile=None if https is None else https.key,
-                timeout_graceful_shutdown=_GRACE,
-            ),
-        )
-        self._listening = listening
-        self.url = _url(listening, scheme="http" if https is None else "https")
-        self.is_ready = asyncio.Event()
-
-    async def run_until_told(self) -> None:
-        """Serve until `should_exit` is set, and let what runs end."""
-        await self._serve([self._listening])
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen, and say so."""
-        await super().startup(sockets=sockets)
-        self.is_ready.set()
-
-
-async def until_told(
-    servers: Sequence[HttpServer],
-    *,
-    meanwhile: Coroutine[None, None, None],
-) -> None:
-    """Run the servers until SIGTERM or SIGINT; a second one waits for nothing.
-
-    `meanwhile` begins with them. What it raises stops them and is raised here; if it has not
-    ended when they have, it is cancelled.
-    """
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        log.info("gateway.draining")
-        for server in servers:
-            server.force_exit = server.should_exit
-            server.should_exit = True
-
+def _told_early() -> asyncio.Event:
+    """Return what is set when SIGTERM or SIGINT comes before `front.until_told` takes them."""
+    told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    beside = loop.create_task(meanwhile)
-    beside.add_done_callback(lambda _: stop() if _failed(beside) else None)
-    await asyncio.gather(*(server.run_until_told() for server in servers))
-    beside.cancel()
-    await asyncio.wait([beside])
-    if _failed(beside):
-        beside.result()
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    return told
 
 
-def _failed(task: asyncio.Task[None]) -> bool:
-    return not task.cancelled() and task.exception() is not None
-
-
-async def _announce(server: HttpServer, ready: Ready[str]) -> None:
-    await server.is_ready.wait()
-    ready(server.url)
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Return a socket bound to `host` and `port`, not listening yet.
-
-    Raises Unavailable, which says what to do, when it cannot be had.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((host, port))
-    except OSError as error:
-        bound.close()
-        reason = _REASONS.get(error.errno or 0, f"cannot be used: {error.strerror}")
-        raise Unavailable(f"Port {port} on {host} {reason}.") from error
-    return bound
-
-
-def _url(bound: socket.socket, *, scheme: str) -> str:
-    host, port = bound.getsockname()[:2]
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+def _load_front() -> None:
+    import jackfield.cli.front  # noqa: F401, PLC0415 -- see `serve`

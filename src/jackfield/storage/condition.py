@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
-
-import asyncpg
+from typing import TYPE_CHECKING, TypeAlias
 
 from jackfield.metrics import Figure
+
+if TYPE_CHECKING:
+    import asyncpg
 
 Condition: TypeAlias = Mapping[Figure, Mapping[str, float]]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from sqlalchemy import (
@@ -20,13 +20,14 @@ from sqlalchemy import (
     cast,
 )
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.postgresql import asyncpg, insert
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.sqlite.dml import OnConflictClause
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from jackfield.units import Statement
 
-# PostgreSQL's INSERT ... ON CONFLICT compiles for SQLite too; the other way round it does not.
+# SQLite's INSERT ... ON CONFLICT is compiled for PostgreSQL too; see `_postgres`.
 __all__ = ["Engine", "Prepared", "insert"]
 
 ORDINAL = "ordinal_"
@@ -57,7 +58,22 @@ def _with_constants_written_out(dialect: Dialect) -> Dialect:
 
 
 _SQLITE = _with_constants_written_out(sqlite.dialect(paramstyle="named"))
-_POSTGRES = _with_constants_written_out(asyncpg.dialect())  # type: ignore[no-untyped-call] # untyped there
+
+
+@cache
+def _postgres() -> Dialect:
+    # A tenth of the start of a process that is on SQLite and never needs it.
+    from sqlalchemy.dialects.postgresql import asyncpg  # noqa: PLC0415 -- as above
+
+    dialect = _with_constants_written_out(asyncpg.dialect())  # type: ignore[no-untyped-call] # untyped there
+
+    class Compiler(dialect.statement_compiler):  # type: ignore[name-defined,misc] # it is a class
+        def _on_conflict_target(self, clause: OnConflictClause, **options: Any) -> str:  # noqa: ANN401 -- the compiler's own
+            clause.constraint_target = None  # type: ignore[attr-defined] # what only PostgreSQL's has
+            return super()._on_conflict_target(clause, **options)  # type: ignore[no-any-return] # a string
+
+    dialect.statement_compiler = Compiler
+    return dialect
 
 
 class Prepared:
@@ -127,7 +143,7 @@ def _gone_with(target: Table) -> frozenset[str]:
 def _for_postgres(
     core: Select[Any] | Insert | Update | Delete,
 ) -> tuple[str, Sequence[str], Mapping[str, Any]]:
-    compiled = core.compile(dialect=_POSTGRES)
+    compiled = core.compile(dialect=_postgres())
     return str(compiled), tuple(compiled.positiontup or ()), _constants(compiled)
 
 

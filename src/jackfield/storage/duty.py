@@ -102,22 +102,3 @@ class PostgresDuty:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
-
-
-class SoleDuty:
-    """The same where the database has one process only."""
-
-    is_on_duty = True
-
-    async def taken(self) -> None:
-        """Return at once."""
-
-    async def lost(self) -> None:
-        """Never return: there is nobody to lose it to."""
-        await asyncio.Event().wait()
-
-    def call(self) -> None:
-        """Do nothing: whoever is on duty knows."""
-
-    async def close(self) -> None:
-        """Do nothing."""

@@ -8,12 +8,9 @@ import os
 from pathlib import Path
 from typing import IO, Protocol
 
-import asyncpg
-
 from jackfield.keeping.watch import Engine
 from jackfield.metrics import Metrics
 from jackfield.problems import Unavailable
-from jackfield.storage.postgres import PostgresStore
 from jackfield.storage.schema import migrate_postgres, migrate_sqlite
 from jackfield.storage.sqlite import SqliteStore
 from jackfield.units import Store
@@ -73,6 +70,11 @@ def _make_ready(path: Path) -> None:
 
 async def open_postgres(dsn: str, *, readers: int, metrics: Metrics) -> OpenStore:
     """Open the PostgreSQL database at `dsn`; raises Unavailable when it cannot be reached."""
+    # The driver and its dialect are a tenth of a start, and on SQLite nothing needs them.
+    import asyncpg  # noqa: PLC0415 -- as above
+
+    from jackfield.storage.postgres import PostgresStore  # noqa: PLC0415 -- as above
+
     try:
         await migrate_postgres(dsn)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

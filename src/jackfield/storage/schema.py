@@ -7,8 +7,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import asyncpg
-
 from jackfield.crashpoints import Crashpoint, reach
 from jackfield.problems import Unavailable
 
@@ -57,6 +55,8 @@ def _sqlite_version(path: Path) -> tuple[str] | None:
 
 async def migrate_postgres(dsn: str) -> None:
     """Run the pending migrations on a PostgreSQL database; one process at a time does."""
+    import asyncpg  # noqa: PLC0415 -- on SQLite nothing needs it
+
     connection = await asyncpg.connect(dsn, timeout=10)
     try:
         version = await connection.fetchval(_VERSION)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from jackfield.storage.tables import metadata
+from jackfield.storage.tables import of_postgres
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=of_postgres(),
     transactional_ddl=True,
 )
 with context.begin_transaction():
