@@ -92,20 +92,25 @@ def hanging(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
         register(ours, pages[0], stuck.url)
         for page in pages[1:]:
             register(ours, page, f"{prompt.url}/{page}")
-        found = []
-        for name, among in (("quiet", pages[1:]), ("beside", pages)):
-            said = [
-                message
-                for turn in range(2 * seconds)
-                for page in among
-                for message in messages(page, 1, people=1, prefix=f"{name}{turn}")
-            ]
-            expected = 2 * seconds * (len(pages) - 1)
-            found.append(lags_of(ours, prompt, said, rate=200, expected=expected))
+        quiet: list[int] = []
+        beside: list[int] = []
+        # By turns, as the machine changes too; what hangs is over before the next round.
+        for number in range(ROUNDS):
+            for found, among in ((quiet, pages[1:]), (beside, pages)):
+                turns = 2 * seconds // ROUNDS
+                named = f"{number}of{len(among)}"
+                said = [
+                    webhook(page, f"{named}_{turn}", "700000000000001")
+                    for turn in range(turns)
+                    for page in among
+                ]
+                expected = turns * (len(pages) - 1)
+                found.extend(lags_of(ours, prompt, said, rate=200, expected=expected))
+            time.sleep(ATTEMPT)
         yield Finding(
             "R9",
-            "accepted to heard, at 200/s, one of 100 applications hanging",
-            f"{tail(found[1])}; without it {tail(found[0])}",
+            f"accepted to heard, at 200/s, one of 100 applications hanging, {ROUNDS} rounds",
+            f"{tail(beside)}; without it {tail(quiet)}",
             "99% ≤ 1.2 of without",
         )
 
@@ -134,20 +139,25 @@ def outage(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
 
 def crowd(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
     """R12, S10: a million things are due later, beside what is due now."""
-    number = 200 * seconds
+    number = 200 * seconds // ROUNDS
+    quiet: list[int] = []
+    beside: list[int] = []
     with hearing() as application:
         with gateway(environ) as ours:
             register(ours, "3001", application.url)
-            said = messages("3001", number, people=500)
-            quiet = lags_of(ours, application, said, rate=200)
-        postpone(environ, WAITING)
-        with gateway(environ) as ours:
-            said = messages("3001", number, people=500, prefix="beside")
-            beside = lags_of(ours, application, said, rate=200, expected=2 * number)
-            resident = ours.process.memory_info().rss / 1e6
+        for turn in range(ROUNDS):  # by turns, as the machine changes too
+            for found in (quiet, beside):
+                if found is beside:
+                    postpone(environ, WAITING)
+                with gateway(environ) as ours:
+                    named = f"{turn}of{'quiet' if found is quiet else 'beside'}"
+                    said = messages("3001", number, people=500, prefix=named)
+                    found.extend(lags_of(ours, application, said, rate=200))
+                    resident = ours.process.memory_info().rss / 1e6
+            _take_back(environ)
         yield Finding(
             "R12",
-            f"accepted to heard, at 200/s, beside {WAITING:,} due later",
+            f"accepted to heard, at 200/s, beside {WAITING:,} due later, {ROUNDS} rounds",
             f"{tail(beside)}; without them {tail(quiet)}",
             "99% ≤ 1.2 of without",
         )
@@ -183,6 +193,10 @@ def restart(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
 
 
 RESTARTS = 7
+ROUNDS = 3
+ATTEMPT = 20
+"""Seconds that an attempt can last, and some more."""
+
 SHARES = (0.5, 0.99, 0.999)
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -231,10 +245,10 @@ def lags_of(
     expected: int | None = None,
 ) -> list[int]:
     """Send webhooks and return how long each that the application hears was under way."""
-    before = application.counts()[0]
+    taken, different, _ = application.counts()
     send(ours, requests, rate=rate)
-    application.until(before + (expected or len(requests)) - (before if expected else 0))
-    return application.lags()[before:]
+    application.until(different + (expected or len(requests)))
+    return application.lags()[taken:]
 
 
 def tail(lags: Sequence[int]) -> str:
@@ -249,19 +263,31 @@ def postpone(environ: Mapping[str, str], number: int) -> None:
     tomorrow = (int(time.time()) + 86_400) * 1_000
     columns = "kind, subject, shard, lane, conversation, account_id, due_at, since, tries"
     values = f"'deliver', 'later-' || n, 0, n % 100, n, 0, {tomorrow} + n, {tomorrow}, 1"
-    insert = f"INSERT INTO pending ({columns}) SELECT {values} FROM "  # noqa: S608 -- our own
+    counting = f"SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {number}"  # noqa: S608 -- our own
+    _change(
+        environ,
+        f"WITH RECURSIVE c(n) AS ({counting}) "  # noqa: S608 -- our own
+        f"INSERT INTO pending ({columns}) SELECT {values} FROM c",
+    )
+
+
+def _take_back(environ: Mapping[str, str]) -> None:
+    _change(environ, "DELETE FROM pending WHERE subject LIKE 'later-%'")
+
+
+def _change(environ: Mapping[str, str], statement: str) -> None:
+    """Run a statement on the database of a gateway that is down."""
     url = environ.get("JACKFIELD_DATABASE_URL")
     if url is None:
-        counting = f"SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {number}"  # noqa: S608 -- our own
         path = f"{environ['JACKFIELD_DATA']}/jackfield.sqlite3"
         with closing(sqlite3.connect(path)) as connection:
-            connection.execute(f"WITH RECURSIVE c(n) AS ({counting}) {insert} c")
+            connection.execute(statement)
             connection.commit()
         return
 
-    async def fill() -> None:
+    async def change() -> None:
         connection = await asyncpg.connect(url)
-        await connection.execute(f"{insert}generate_series(1, {number}) AS c(n)")
+        await connection.execute(statement)
         await connection.close()
 
-    asyncio.run(fill())
+    asyncio.run(change())
