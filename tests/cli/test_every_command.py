@@ -17,7 +17,7 @@ LONG_RUNNING = {"serve", "demo"}
 TESTED_ELSEWHERE = {"sandbox message", "unread show", "unread reparse", "unknown assign"}
 """The last three need a message that could not be read or had no account; see test_afterwards."""
 
-NAMES = {words.removeprefix("jackfield ") for words, _ in helps(cli.app, "jackfield")}
+NAMES = {words.removeprefix("jackfield ") for words, _ in helps(cli.commands(), "jackfield")}
 PAGE = ("messenger", "2001")
 
 

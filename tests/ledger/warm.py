@@ -23,7 +23,7 @@ from importlib import import_module
 from io import StringIO
 from typing import Any
 
-from jackfield.cli import app, main
+from jackfield.cli import commands, main
 
 _LATE = (
     "alembic.command",
@@ -93,7 +93,7 @@ def prepare() -> None:
     for name in _LATE:
         import_module(name)
     with suppress(SystemExit), redirect_stdout(StringIO()):
-        app(["settings"])  # the command line loads what it needs when it runs
+        commands()(["settings"])  # the command line loads what it needs when it runs
     gc.collect()
     gc.freeze()
 

@@ -3,55 +3,64 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 
-from jackfield.cli import (
-    accounts,
-    auditing,
-    backing_up,
-    deliveries,
-    destinations,
-    kept,
-    keys,
-    people,
-    provider_apps,
-    running,
-    sandbox,
-    settings,
-    tenants,
-    tokens,
-)
-
-app = typer.Typer(
-    name="jackfield",
-    help="A gateway for chat accounts: what people write reaches the linked application.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command("serve")(running.serve)
-app.command("demo")(running.demo)
-app.command("settings")(settings.show_settings)
-app.add_typer(tenants.app, name="tenants")
-app.add_typer(provider_apps.app, name="provider-apps")
-app.add_typer(accounts.accounts, name="accounts")
-app.add_typer(accounts.applications, name="applications")
-app.add_typer(keys.app, name="keys")
-app.add_typer(deliveries.app, name="deliveries")
-app.add_typer(destinations.app, name="destinations")
-app.add_typer(kept.unread, name="unread")
-app.add_typer(kept.unknown, name="unknown")
-app.add_typer(people.people, name="people")
-app.command("token")(tokens.token)
-app.command("audit")(auditing.audit)
-app.command("backup")(backing_up.backup)
-app.add_typer(sandbox.app, name="sandbox")
+_COMMANDS = {
+    "serve": ("running", "serve"),
+    "demo": ("running", "demo"),
+    "settings": ("settings", "show_settings"),
+    "token": ("tokens", "token"),
+    "audit": ("auditing", "audit"),
+    "backup": ("backing_up", "backup"),
+}
+_NOUNS = {
+    "tenants": ("tenants", "app"),
+    "provider-apps": ("provider_apps", "app"),
+    "accounts": ("accounts", "accounts"),
+    "applications": ("accounts", "applications"),
+    "keys": ("keys", "app"),
+    "deliveries": ("deliveries", "app"),
+    "destinations": ("destinations", "app"),
+    "unread": ("kept", "unread"),
+    "unknown": ("kept", "unknown"),
+    "people": ("people", "people"),
+    "sandbox": ("sandbox", "app"),
+}
+"""The module below this package that each is in, and its name there."""
 
 
-@app.callback(invoke_without_command=True)
+def commands(word: str | None = None) -> typer.Typer:
+    """Return all commands, or only those that begin with `word` where there are such.
+
+    To build all fifty takes longer than many a command.
+    """
+    app = typer.Typer(
+        name="jackfield",
+        help="A gateway for chat accounts: what people write reaches the linked application.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback(invoke_without_command=True)(version)
+    everything = word not in {*_COMMANDS, *_NOUNS}
+    for name, place in _COMMANDS.items():
+        if everything or name == word:
+            app.command(name)(_found(place))
+    for name, place in _NOUNS.items():
+        if everything or name == word:
+            app.add_typer(_found(place), name=name)
+    return app
+
+
+def _found(place: tuple[str, str]) -> Any:  # noqa: ANN401 -- a function or a typer
+    module, name = place
+    return getattr(import_module(f"jackfield.cli.{module}"), name)
+
+
 def version(
     *,
     version: Annotated[
@@ -70,7 +79,7 @@ def version(
 def main() -> None:
     """Run the command line; a failure that a person can act on is one line on stderr."""
     try:
-        app()
+        commands(next(iter(sys.argv[1:]), None))()
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
