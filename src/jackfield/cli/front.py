@@ -71,7 +71,7 @@ async def open_to_operators(gateway: Gateway, directory: Path | None) -> AsyncIt
             await listener.start()
         gc.freeze()
         gc.set_threshold(_NEW_OBJECTS)
-        gc.enable()  # not since `running.serve`
+        gc.enable()  # see `running`
         yield
     finally:
         if listener is not None:

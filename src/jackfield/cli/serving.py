@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -25,6 +26,9 @@ log = structlog.get_logger()
 
 Shown = TypeVar("Shown")
 Ready: TypeAlias = Callable[[Shown], None]
+
+_WHILE_LOADING = 0.0005
+"""Seconds that the loop waits for the interpreter at each step, where a thread imports."""
 
 
 def run(
@@ -101,4 +105,8 @@ def _told_early() -> asyncio.Event:
 
 
 def _load_front() -> None:
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_WHILE_LOADING)
     import jackfield.cli.front  # noqa: F401, PLC0415 -- see `serve`
+
+    sys.setswitchinterval(usual)
