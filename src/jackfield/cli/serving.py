@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias, TypeVar
@@ -26,6 +26,9 @@ log = structlog.get_logger()
 
 Shown = TypeVar("Shown")
 Ready: TypeAlias = Callable[[Shown], None]
+
+_HEAD_START = 0.25
+"""Seconds at most that deliveries have the process to themselves."""
 
 _WHILE_LOADING = 0.0005
 """Seconds that the loop waits for the interpreter at each step, where a thread imports."""
@@ -62,7 +65,9 @@ async def serve(settings: Settings, ready: Ready[str]) -> None:
         async with gateway_of(settings) as gateway:
             told = _told_early()
             gateway.start()
-            # What an earlier process left goes out while all that answers is still being loaded.
+            # What an earlier process left goes out before, and while, all that answers is loaded.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(gateway.dispatcher.begun(), _HEAD_START)
             await asyncio.to_thread(_load_front)
             from jackfield.cli import front  # noqa: PLC0415 -- it was, just now
 

@@ -63,6 +63,7 @@ class Dispatcher:
         self._slots = in_flight
         self._lanes = Lanes(in_flight)
         self._news = asyncio.Event()
+        self._begun = asyncio.Event()
         self._busy: dict[int, asyncio.Task[None]] = {}  # by conversation
         self._running: asyncio.Task[None] | None = None
 
@@ -71,6 +72,10 @@ class Dispatcher:
         self._lanes = Lanes(self._slots)
         self._supply.forget()
         self._running = asyncio.create_task(self._run(), name="dispatcher")
+
+    async def begun(self) -> None:
+        """Return when a first attempt has ended, or a first look found nothing to try."""
+        await self._begun.wait()
 
     def wake(self) -> None:
         """Say that something may be due, or that where things go or may go has changed."""
@@ -102,6 +107,8 @@ class Dispatcher:
             self._news.clear()
             try:
                 nap = await self._take()
+                if not self._busy:
+                    self._begun.set()
             except Unavailable:
                 log.warning("dispatcher.store_unavailable")
                 nap = _AFTER_TROUBLE
@@ -162,6 +169,7 @@ class Dispatcher:
             del self._busy[item.conversation]
             self._lanes.ended(start)
             self._metrics.in_flight.set(len(self._busy))
+            self._begun.set()
             self._news.set()
 
     async def _attempt(self, item: Pending, url: str) -> Attempt | Elsewhere | None:
