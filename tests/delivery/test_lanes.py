@@ -110,12 +110,52 @@ def test_one_tenant_with_many_urls_that_hang_leaves_room_for_others() -> None:
     assert len([start for start in late if start.gate.api_key == "zenith01"]) == 10
 
 
+def test_a_tenants_share_counts_what_came_one_by_one_too() -> None:
+    lanes = Lanes(slots=256)
+
+    begun = []
+    for _ in range(10):
+        for number in range(60):
+            filled(lanes, number, [waiting(number)])  # nothing else of the tenant is at hand
+            begun += started(lanes)
+
+    assert len(begun) == 192
+
+
+def test_a_lane_is_reminded_of_a_time_once() -> None:
+    lanes = Lanes(slots=1)
+
+    for _ in range(100):  # as each survey does, for as long as a URL asked to be left alone
+        lanes.remind(1, Moment(NOW + 1))
+    kept = len(lanes._timers)  # noqa: SLF001 -- that it grows is seen nowhere else
+    at = lanes.wakes_at(NOW)
+    afterwards = lanes.wakes_at(Moment(NOW + 1))
+
+    assert (kept, at, afterwards) == (1, NOW + 1, None)
+    assert len(lanes.dry()) == 1
+
+
 def test_what_was_never_tried_goes_before_what_was() -> None:
     lanes = Lanes(slots=2)
     new, old = waiting(1), waiting(1, tries=3)
     filled(lanes, 1, [old, new])
 
     assert [start.item for start in started(lanes)] == [new, old]
+
+
+def test_a_retry_gets_its_turn_however_much_is_new() -> None:
+    lanes = Lanes(slots=1)
+    old = waiting(1, tries=1)
+
+    begun: list[Pending] = []
+    for _ in range(10):  # there is always something new at hand
+        filled(lanes, 1, [waiting(1) for _ in range(64)] + ([] if old in begun else [old]))
+        (start,) = started(lanes)
+        begun.append(start.item)
+        start.gate.abandon()
+        lanes.ended(start)
+
+    assert begun.index(old) == 3
 
 
 def test_retries_have_half_of_the_slots_at_most() -> None:

@@ -28,6 +28,9 @@ _FIRST_GUESS = 10.0
 
 _FORGETTING = 0.2
 
+_FIRSTS_IN_A_ROW = 3
+"""So many that were never tried go before one that was: a backlog must not keep it for ever."""
+
 
 class Lane:
     """What one tenant owes to one application, as far as it is at hand.
@@ -35,13 +38,14 @@ class Lane:
     `first` was never tried, `again` was. `cost` is what an attempt lasts, in milliseconds.
     """
 
-    __slots__ = ("again", "cost", "first", "gate", "in_flight", "number")
+    __slots__ = ("again", "cost", "first", "firsts_in_a_row", "gate", "in_flight", "number")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.gate: Gate | None = None
         self.first: deque[Pending] = deque()
         self.again: deque[Pending] = deque()
+        self.firsts_in_a_row = 0
         self.in_flight = 0
         self.cost = _FIRST_GUESS
 
@@ -88,6 +92,7 @@ class Lanes:
         self._heard: set[int] = set()  # lanes that may have something new
         self._cut: set[int] = set()  # lanes that have more than was taken of them
         self._timers: list[tuple[Moment, int]] = []
+        self._timed: set[tuple[Moment, int]] = set()  # what is in the heap, once each
 
     @property
     def free(self) -> int:
@@ -109,8 +114,11 @@ class Lanes:
         self._heard.add(number)
 
     def remind(self, number: int, due_at: Moment) -> None:
-        """Note that something of a lane will be due."""
-        heappush(self._timers, (due_at, number))
+        """Note that something of a lane will be due, or its gate open."""
+        timer = (due_at, number)
+        if timer not in self._timed:
+            self._timed.add(timer)
+            heappush(self._timers, timer)
 
     def dry(self) -> list[Lane]:
         """Return the lanes of which the database has what should be at hand and is not.
@@ -168,13 +176,13 @@ class Lanes:
         item = self._taken(lane, now)
         tenant.lanes.pay(lane, lane.cost)
         self._turns.pay(api_key, lane.cost)
-        if lane.is_empty:
-            self._withdraw(lane)
         lane.gate.begin()
         lane.in_flight += 1
         tenant.in_flight += 1
         self._in_flight += 1
         self._again_in_flight += item.tries > 0
+        if lane.is_empty:
+            self._withdraw(lane)  # which drops a tenant that has nothing in flight
         return Start(lane, lane.gate, item)
 
     def ended(self, start: Start) -> None:
@@ -190,7 +198,9 @@ class Lanes:
     def wakes_at(self, now: Moment) -> Moment | None:
         """Return when time alone may let more begin, or None; what is due by now is looked at."""
         while self._timers and self._timers[0][0] <= now:
-            _, number = heappop(self._timers)
+            timer = heappop(self._timers)
+            self._timed.discard(timer)
+            number = timer[1]
             self.heard(number)
             self.offer(self._by_number[number])
         return self._timers[0][0] if self._timers else None
@@ -235,17 +245,18 @@ class Lanes:
 
     def _park(self, lane: Lane, opens_at: Moment) -> None:
         if opens_at is not NEVER:
-            heappush(self._timers, (opens_at, lane.number))
+            self.remind(lane.number, opens_at)
         self._withdraw(lane)
 
     def _queue(self, lane: Lane) -> deque[Pending] | None:
-        """Return what of a lane comes next: what was never tried, or else what was."""
-        if lane.first:
+        """Return what of a lane comes next: what was never tried, now and then what was."""
+        may_repeat = bool(lane.again) and self._again_in_flight < max(1, self._slots // 2)
+        if lane.first and not (may_repeat and lane.firsts_in_a_row >= _FIRSTS_IN_A_ROW):
             return lane.first
-        may_repeat = self._again_in_flight < max(1, self._slots // 2)
-        return lane.again if lane.again and may_repeat else None
+        return lane.again if may_repeat else None
 
     def _taken(self, lane: Lane, now: Moment) -> Pending:
         queue = self._queue(lane)
         assert queue is not None, now  # noqa: S101 -- the lane had a price
+        lane.firsts_in_a_row = lane.firsts_in_a_row + 1 if queue is lane.first else 0
         return queue.popleft()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -13,6 +14,7 @@ from jackfield.deliveries import Deliveries, Pending
 from jackfield.delivery.destinations import Destinations, Limits
 from jackfield.delivery.gates import Gate, Gates
 from jackfield.delivery.lanes import Lane, Lanes
+from jackfield.problems import Unavailable
 from jackfield.units import Store, Unit
 
 log = structlog.get_logger()
@@ -48,11 +50,13 @@ class Supply:
         self._clock = clock
         self._gates = Gates(limits)
         self._survey_due = Moment(0)
+        self._resumed: set[Gate] = set()  # whose waiting items are not all let go yet
         self._ended: set[int] = set()  # numbers, since the last look at what is due began
 
     def forget(self) -> None:
         """Begin anew: another process may have delivered meanwhile."""
         self._gates.forget()
+        self._resumed.clear()
         self._ended.clear()
         self.restock()
 
@@ -97,7 +101,16 @@ class Supply:
             raise
 
     async def let_all_go(self, lanes: Lanes, gate: Gate) -> None:
-        """Let what waits because of a URL's own trouble be tried now: gently, but all of it."""
+        """Let what waits because of a URL's own trouble be tried now: gently, but all of it.
+
+        Where the database cannot be asked, it is done with the next survey.
+        """
+        self._resumed.add(gate)
+        with suppress(Unavailable):
+            await self._hurry_all(lanes, gate)
+            self._resumed.discard(gate)
+
+    async def _hurry_all(self, lanes: Lanes, gate: Gate) -> None:
         numbers = await self._store.read(self._destinations.lanes(gate.api_key, gate.url))
         for number in numbers:
             await self._hurry(number)
@@ -122,14 +135,14 @@ class Supply:
         now: Moment,
     ) -> None:
         window = WINDOW + lane.in_flight
-        firsts = sum(not item.tries for item in items)
-        is_all = firsts < window and len(items) - firsts < window
+        due = [item for item in items if item.due_at <= now]
+        firsts = sum(not item.tries for item in due)
+        is_all = firsts < window and len(due) - firsts < window
         later = min((item.due_at for item in items if item.due_at > now), default=None)
         if later is not None:
             lanes.remind(lane.number, later)
-        ready, behind = self._sorted(items, busy=busy, is_all=is_all, now=now)
-        if ready and lane.gate is None and not await self._found_gate(lane, ready[0]):
-            await self._store.commit(self.taken_back(lane.number))
+        ready, behind = self._sorted(due, busy=busy, is_all=is_all)
+        if lane.gate is None and not await self._found_gate(lane, ready):
             ready = []
         lanes.fill(lane, ready, is_all=is_all)
         await asyncio.gather(
@@ -137,14 +150,12 @@ class Supply:
         )
 
     def _sorted(
-        self, items: Sequence[Pending], *, busy: Collection[int], is_all: bool, now: Moment
+        self, due: Sequence[Pending], *, busy: Collection[int], is_all: bool
     ) -> tuple[list[Pending], list[Pending]]:
         """Return what may go, and what is to wait behind the head of its conversation."""
         ready: list[Pending] = []
         behind: list[Pending] = []
-        for item in items:
-            if item.due_at > now:
-                continue
+        for item in due:
             if item.number in self._ended or item.conversation in busy:
                 # Its turn comes with the end of the one before; but a crowd must not hide others.
                 behind += [item] if not (is_all or item.is_head) else []
@@ -152,15 +163,22 @@ class Supply:
                 (ready if item.is_head else behind).append(item)
         return ready, behind
 
-    async def _found_gate(self, lane: Lane, item: Pending) -> bool:
-        target = await self._store.read(self._deliveries.target(item.subject))
-        if target is not None and target.url is not None:
+    async def _found_gate(self, lane: Lane, ready: Sequence[Pending]) -> bool:
+        """Find out where a lane goes, and hold all of it where that is nowhere."""
+        for item in ready:
+            target = await self._store.read(self._deliveries.target(item.subject))
+            if target is None:
+                continue  # erased since it was looked for, which says nothing of the others
+            if target.url is None:
+                await self._store.commit(self.taken_back(lane.number))
+                return False
             lane.gate = self._gates.of(target.api_key, target.url)
-        return lane.gate is not None
+            return True
+        return False
 
     async def _survey(self, lanes: Lanes, now: Moment) -> None:
         """Find every lane with something to do, learn how URLs are doing, and where lanes go."""
-        resumed = self._gates.learn(await self._store.read(self._destinations.known()))
+        self._resumed.update(self._gates.learn(await self._store.read(self._destinations.known())))
         there = await self._store.read(self._deliveries.lanes())
         for number, earliest in there.items():
             lane = lanes.find(number)
@@ -168,10 +186,12 @@ class Supply:
                 lanes.remind(number, earliest)
             elif lane is None or lane.is_empty:
                 lanes.heard(number)
-        for gate in resumed:
+        for gate in tuple(self._resumed):
             await self.let_all_go(lanes, gate)
-        for lane in lanes.known():
+        for count, lane in enumerate(lanes.known()):
             await self._look_again(lanes, lane, now)
+            if count % LANES_AT_ONCE == 0:
+                await asyncio.sleep(0)  # a read of SQLite's does not give way by itself
         lanes.forget_idle()
         self._gates.forget_idle({lane.gate for lane in lanes.known() if lane.gate is not None})
 

@@ -27,6 +27,9 @@ class Turns(Generic[Member]):
     def __len__(self) -> int:
         return len(self._ring)
 
+    def __contains__(self, member: object) -> bool:
+        return member in self._saved
+
     def add(self, member: Member) -> None:
         """Let it take turns, behind everybody; nothing happens when it does already."""
         if member not in self._saved:

@@ -1,0 +1,136 @@
+"""What is brought from the database, and that nothing which waits is looked for without end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+
+from dispatching import LIMITS, rows_of
+from jackfield.clock import Moment
+from jackfield.delivery.destinations import Paused
+from jackfield.delivery.lanes import Lanes, Start
+from jackfield.delivery.supply import Supply
+from jackfield.problems import Unavailable
+from jackfield.storage import deliveries, destinations
+from jackfield.storage.dialects import Prepared
+from jackfield.storage.tables import pending
+from jackfield.units import Rows, Steps, Unit, unit
+from world import Clock, World, said
+
+
+class Away:
+    """The table of URLs, which cannot be asked for a URL's lanes the first time."""
+
+    times = 1
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- whatever the module has
+        return getattr(destinations, name)
+
+    def lanes(self, api_key: str, url: str) -> Unit[Any]:
+        if not self.times:
+            return destinations.lanes(api_key, url)
+        self.times -= 1
+        return _away()
+
+
+class Erased:
+    """The deliveries, of which one was erased after its turn had been read."""
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- whatever the module has
+        return getattr(deliveries, name)
+
+    def target(self, subject: str) -> Unit[Any]:
+        return deliveries.target("gone" if subject == self.subject else subject)
+
+
+@unit
+def _away() -> Steps[None]:
+    yield from ()
+    raise Unavailable("The database is away.")
+
+
+def supply_of(world: World, clock: Clock, **parts: Any) -> Supply:  # noqa: ANN401 -- stand-ins
+    given = {"deliveries": deliveries, "destinations": destinations, **parts}
+    return Supply(world.store, limits=LIMITS, clock=clock, **given)
+
+
+async def change(world: World, prepared: Prepared) -> None:
+    await world.store.commit(rows_of(prepared))
+
+
+async def look(world: World, prepared: Prepared) -> Rows:
+    return await world.store.read(rows_of(prepared))
+
+
+def started(lanes: Lanes, clock: Clock) -> list[Start]:
+    found = []
+    while (start := lanes.next(Moment(clock()))) is not None:
+        found.append(start)
+    return found
+
+
+async def test_a_crowd_that_waits_for_its_next_try_is_not_looked_for_again_and_again(
+    world: World,
+) -> None:
+    clock = Clock()
+    await world.tenant()
+    page = await world.page(application=await world.application("https://acme.example/in"))
+    for number in range(70):
+        await world.hear(said("no", to=page, by=f"p{number}"), at=clock())
+    tomorrow = Moment(clock() + 86_400_000)
+    await change(world, Prepared(update(pending).values(tries=1, due_at=tomorrow)))
+    await world.hear(said("new", to=page, by="q"), at=clock())
+    lanes, supply = Lanes(slots=32), supply_of(world, clock)
+
+    await supply.bring(lanes, busy=())
+    begun = started(lanes, clock)
+
+    assert len(begun) == 1
+    assert lanes.dry() == []
+    assert lanes.wakes_at(Moment(clock())) == tomorrow
+
+
+async def test_what_a_resume_brings_forward_comes_forward_although_the_store_was_away(
+    world: World,
+) -> None:
+    clock = Clock()
+    await world.tenant()
+    page = await world.page(application=await world.application("https://acme.example/in"))
+    await world.hear(said("1", to=page), at=clock())
+    tomorrow = Moment(clock() + 86_400_000)
+    await change(world, Prepared(update(pending).values(tries=1, due_at=tomorrow)))
+    url = ("acme0001", "https://acme.example/in")
+    await world.store.commit(destinations.pause(*url, because=Paused.REQUESTED, now=clock()))
+    away = Away()
+    lanes, supply = Lanes(slots=32), supply_of(world, clock, destinations=away)
+    await supply.bring(lanes, busy=())
+    clock.advance(timedelta(seconds=1))
+    await world.store.commit(destinations.resume(*url, now=clock()))
+
+    supply.restock()
+    await supply.bring(lanes, busy=())
+    supply.restock()
+    await supply.bring(lanes, busy=())
+
+    ((due_at,),) = await look(world, Prepared(select(pending.c.due_at)))
+    assert away.times == 0
+    assert due_at <= clock()
+
+
+async def test_an_erased_head_does_not_send_the_rest_of_its_lane_into_hold(world: World) -> None:
+    clock = Clock()
+    await world.tenant()
+    page = await world.page(application=await world.application("https://acme.example/in"))
+    await world.hear(said("1", to=page, by="p"), said("2", to=page, by="q"), at=clock())
+    rows = await look(world, Prepared(select(pending.c.subject).order_by(pending.c.number)))
+    lanes, supply = Lanes(slots=32), supply_of(world, clock, deliveries=Erased(rows[0][0]))
+
+    await supply.bring(lanes, busy=())
+
+    assert len(started(lanes, clock)) == 2
+    assert len(await look(world, Prepared(select(pending.c.number)))) == 2
