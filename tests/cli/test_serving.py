@@ -79,6 +79,23 @@ def test_told_to_stop_while_it_is_being_loaded_it_ends_in_order(
     assert "gateway.stopped" in errors.read_text(encoding="utf-8")
 
 
+def test_told_twice_it_waits_for_nothing(programs: Programs, tmp_path: Path) -> None:
+    server = programs.start(*serve(tmp_path / "data"))
+    port = int(server.line().rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as slow:
+        slow.sendall(b"POST /webhooks/meta/x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
+        answered = Call(method="GET", url=f"http://127.0.0.1:{port}/healthz").send()
+        server.process.send_signal(signal.SIGTERM)
+        while "gateway.draining" not in programs.logged:
+            time.sleep(0.001)
+
+        code = server.stop()
+
+    assert answered.status == 200
+    assert code == 128 + signal.SIGTERM
+    assert "gateway.cut_short" in programs.logged
+
+
 def test_a_second_server_on_the_same_data_is_refused(programs: Programs, tmp_path: Path) -> None:
     programs.start(*serve(tmp_path / "data")).line()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 import shutil
 import socket
@@ -59,8 +60,8 @@ def settings_for(data: Path | None) -> Settings:
     )
 
 
-async def demo(settings: Settings, ready: Ready[Shown]) -> None:
-    """Run the demo until SIGTERM or SIGINT; `ready` gets what to show once all is there.
+async def demo(settings: Settings, ready: Ready[Shown], told: asyncio.Event) -> None:
+    """Run the demo until it is told to stop; `ready` gets what to show once all is there.
 
     Raises what `serving.serve` raises, and Unavailable where the data directory holds a
     database that no demo made.
@@ -86,7 +87,7 @@ async def demo(settings: Settings, ready: Ready[Shown]) -> None:
                 is_linked = await stage.is_number_linked(made)
                 ready(_shown(made, settings.data, is_number_linked=is_linked))
 
-            await front.until_told([server, page], meanwhile=prepare())
+            await front.until(told, [server, page], meanwhile=prepare())
 
 
 def print_guide(shown: Shown) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -39,11 +38,12 @@ async def serve(
     gateway: Gateway,
     directory: Path | None,
     listening: socket.socket,
+    told: asyncio.Event,
     *,
     https: Certificates | None,
     ready: Callable[[str], None],
 ) -> None:
-    """Answer until SIGTERM or SIGINT; `ready` gets the URL once somebody may call.
+    """Answer until told to stop; `ready` gets the URL once somebody may call.
 
     Raises Unavailable where another program has come to listen on the port.
     """
@@ -53,10 +53,11 @@ async def serve(
 
     async def announce() -> None:
         await server.is_ready.wait()
-        ready(server.url)
+        if not told.is_set():
+            ready(server.url)
 
     async with open_to_operators(gateway, directory):
-        await until_told([server], meanwhile=announce())
+        await until(told, [server], meanwhile=announce())
 
 
 @asynccontextmanager
@@ -125,37 +126,41 @@ class HttpServer(uvicorn.Server):
         self.is_ready.set()
 
 
-async def until_told(
+async def until(
+    told: asyncio.Event,
     servers: Sequence[HttpServer],
     *,
     meanwhile: Coroutine[None, None, None],
 ) -> None:
-    """Run the servers until SIGTERM or SIGINT; a second one waits for nothing.
+    """Run the servers until told to stop.
 
     `meanwhile` begins with them. What it raises stops them and is raised here; if it has not
     ended when they have, it is cancelled.
     """
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        log.info("gateway.draining")
-        for server in servers:
-            server.force_exit = server.should_exit
-            server.should_exit = True
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    beside = loop.create_task(meanwhile)
-    beside.add_done_callback(lambda _: stop() if _failed(beside) else None)
+    beside = asyncio.create_task(meanwhile)
+    stopping = asyncio.create_task(_stop(servers, told, beside))
     await asyncio.gather(*(server.run_until_told() for server in servers))
-    beside.cancel()
-    await asyncio.wait([beside])
+    for task in (stopping, beside):
+        task.cancel()
+    await asyncio.wait([stopping, beside])
     if _failed(beside):
         beside.result()
 
 
+async def _stop(
+    servers: Sequence[HttpServer], told: asyncio.Event, beside: asyncio.Task[None]
+) -> None:
+    telling = asyncio.create_task(told.wait())
+    await asyncio.wait([telling, beside], return_when=asyncio.FIRST_COMPLETED)
+    if not _failed(beside):
+        await telling
+    telling.cancel()
+    for server in servers:
+        server.should_exit = True
+
+
 def _failed(task: asyncio.Task[None]) -> bool:
-    return not task.cancelled() and task.exception() is not None
+    return task.done() and not task.cancelled() and task.exception() is not None
 
 
 def _url(bound: socket.socket, *, scheme: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -35,11 +36,13 @@ _WHILE_LOADING = 0.0005
 
 
 def run(
-    main: Callable[[Settings, Ready[Shown]], Awaitable[None]],
+    main: Callable[[Settings, Ready[Shown], asyncio.Event], Awaitable[None]],
     settings: Settings,
     ready: Ready[Shown],
 ) -> None:
     """Run `main` to its end on a fast loop, logging as the settings say.
+
+    The event that it gets is set when the process is told to stop.
 
     Raises SettingError for a crash point that is not there, and what `main` raises.
     """
@@ -47,14 +50,14 @@ def run(
     logs.configure(settings.log_level, settings.log_format)
 
     async def to_its_end() -> None:
-        await main(settings, ready)
+        await main(settings, ready, _told_to_stop())
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(to_its_end())
 
 
-async def serve(settings: Settings, ready: Ready[str]) -> None:
-    """Run the gateway until SIGTERM or SIGINT; `ready` gets its URL once it answers.
+async def serve(settings: Settings, ready: Ready[str], told: asyncio.Event) -> None:
+    """Run the gateway until it is told to stop; `ready` gets its URL once it answers.
 
     Raises InUseError where the data directory is held, Unavailable where the port is or the
     database cannot be opened, SealingError where no key fits, SettingError where https cannot be.
@@ -63,7 +66,6 @@ async def serve(settings: Settings, ready: Ready[str]) -> None:
         https = certificates.of(settings, now=datetime.now(UTC))
         listening = bind(settings.host, settings.port)
         async with gateway_of(settings) as gateway:
-            told = _told_early()
             gateway.start()
             # What an earlier process left goes out before, and while, all that answers is loaded.
             with suppress(TimeoutError):
@@ -71,8 +73,7 @@ async def serve(settings: Settings, ready: Ready[str]) -> None:
             await asyncio.to_thread(_load_front)
             from jackfield.cli import front  # noqa: PLC0415 -- it was, just now
 
-            if not told.is_set():
-                await front.serve(gateway, directory, listening, https=https, ready=ready)
+            await front.serve(gateway, directory, listening, told, https=https, ready=ready)
 
 
 @contextmanager
@@ -101,11 +102,22 @@ async def gateway_of(settings: Settings) -> AsyncIterator[Gateway]:
         log.info("gateway.stopped")
 
 
-def _told_early() -> asyncio.Event:
-    """Return what is set when SIGTERM or SIGINT comes before `front.until_told` takes them."""
+def _told_to_stop() -> asyncio.Event:
+    """Return what SIGTERM and SIGINT set; a second one ends the process at once, as a crash would.
+
+    Nothing is lost by that: what is under way goes out again after the next start.
+    """
     told = asyncio.Event()
+
+    def tell(number: int) -> None:
+        if told.is_set():
+            log.warning("gateway.cut_short")
+            os._exit(128 + number)  # as a shell tells it
+        log.info("gateway.draining")
+        told.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
+        asyncio.get_running_loop().add_signal_handler(number, tell, number)
     return told
 
 
