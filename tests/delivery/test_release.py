@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
-from databases import change
+import asyncpg
+
+from databases import change, look, open_store
 from dispatching import (
     dispatching,
     left_to_do,
@@ -140,6 +143,54 @@ async def test_what_another_process_left_held_is_found_and_sent(world: World) ->
 
     assert receiver.texts == [f"to {page.external_id}"]
     assert await states(world) == {"delivered": 1, "held": 2}
+
+
+async def test_a_message_that_another_process_is_holding_is_released_with_the_rest(
+    postgres_url: str,
+) -> None:
+    one, other = await open_store(postgres_url), await open_store(postgres_url)
+    world = await World(one).open()
+    await world.tenant()
+    page = await world.page()
+    await world.hear(said("1", to=page))
+    await world.link(page, await world.application("https://acme.example/in"))
+    await one.commit(alone(release_slice(page.id, now=now(), held=held)))
+    await change(postgres_url, "UPDATE accounts SET releasing = 1")  # its last slice is to come
+    elsewhere = replace(world, store=other)
+    try:
+        async with nobody_stores_messages(postgres_url):
+            held_behind = asyncio.create_task(elsewhere.hear(said("2", to=page)))
+            await until_waiting(postgres_url, 1)
+            released = asyncio.create_task(
+                one.commit(alone(release_slice(page.id, now=now(), held=held)))
+            )
+            await until_waiting(postgres_url, 2)
+        await asyncio.gather(held_behind, released)
+        await elsewhere.hear(said("3", to=page))
+    finally:
+        await other.close()
+
+    assert await states(world) == {"pending": 3}
+    await one.close()
+
+
+@asynccontextmanager
+async def nobody_stores_messages(url: str) -> AsyncIterator[None]:
+    """Keep every process from storing a message, as far as it has come by then."""
+    connection = await asyncpg.connect(url)
+    try:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE messages IN SHARE MODE")
+            yield
+    finally:
+        await connection.close()
+
+
+async def until_waiting(url: str, number: int) -> None:
+    """Wait until so many statements wait for a lock."""
+    async with asyncio.timeout(20):
+        while await look(url, "SELECT count(*) FROM pg_locks WHERE NOT granted") != [(number,)]:
+            await asyncio.sleep(0.01)
 
 
 async def test_an_unlinked_account_is_heard_at_its_tenants_own_url(world: World) -> None:

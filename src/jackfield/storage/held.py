@@ -23,7 +23,10 @@ _RECEIVER = Prepared(
     select(*RECEIVER_COLUMNS)
     .join(tenants, tenants.c.api_key == accounts.c.api_key)
     .outerjoin(applications, applications.c.id == accounts.c.application_id)
-    .where(accounts.c.id == bindparam("account_id")),
+    .where(accounts.c.id == bindparam("account_id"))
+    # What another process is holding behind what is released here is stored, and seen, before;
+    # what it reads later is that nothing is released any more.
+    .with_for_update(key_share=True, of=accounts),
 )
 
 _OLDEST = Prepared(
