@@ -87,6 +87,7 @@ async def one_attempt(world: World, url: str) -> None:
 HEADERS = b"HTTP/1.1 200 OK\r\n" + b"x-more: " + b"a" * 10 * MEGABYTE + b"\r\n\r\n"
 PIECE = b"10000\r\n" + b"a" * 65_536 + b"\r\n"
 ENDLESS = b"HTTP/1.1 500 Oops\r\ntransfer-encoding: chunked\r\n\r\n"
+INTERIM = b"HTTP/1.1 103 E\r\n\r\n" * 3600
 METADATA = (
     b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/latest\r\ncontent-length: 0\r\n\r\n"
 )
@@ -106,6 +107,7 @@ class Case:
 HOSTILE = {
     "ten megabytes of headers": Case(HEADERS, "unreachable", word="headers are too large"),
     "an endless body": Case(ENDLESS, "failed", 500, then=PIECE),
+    "endless interim answers": Case(b"", "unreachable", word="interim answers", then=INTERIM),
     "a redirect to where secrets are": Case(METADATA, "rejected", 302),
     "another protocol": Case(b"SSH-2.0-server\r\n", "unreachable", word="not HTTP"),
     "nothing": Case(b"", "unreachable", word="broke before the answer"),

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from jackfield.egress import Egress, Failure, Reply, Unreached
+from jackfield.egress.connection import TOO_MANY
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Serve = Callable[[Answer], Awaitable[int]]
@@ -61,10 +62,15 @@ def identity(folder: Path, *, name: str, ends: datetime) -> Identity:
     return Identity(server, ssl.create_default_context(cadata=pem.decode()))
 
 
-async def outcome_of(server: ssl.SSLContext, trust: ssl.SSLContext | None) -> Reply | Unreached:
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+async def outcome_of(
+    server: ssl.SSLContext, trust: ssl.SSLContext | None, *, answer: bytes = OK
+) -> Reply | Unreached:
     async def visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        writer.write(answer)
         writer.close()
 
     async def resolve(name: str) -> Sequence[str]:
@@ -88,6 +94,14 @@ async def test_a_trusted_host_is_reached(tmp_path: Path) -> None:
     outcome = await outcome_of(them.server, them.client)
 
     assert isinstance(outcome, Reply)
+
+
+async def test_over_tls_too_interim_answers_are_counted(tmp_path: Path) -> None:
+    them = identity(tmp_path, name="app.example", ends=NOW + timedelta(days=1))
+
+    outcome = await outcome_of(them.server, them.client, answer=b"HTTP/1.1 103 E\r\n\r\n" * 9000)
+
+    assert outcome == Unreached(Failure.BAD_RESPONSE, TOO_MANY)
 
 
 async def test_a_certificate_nobody_vouches_for_is_not_accepted(tmp_path: Path) -> None:

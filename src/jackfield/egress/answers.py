@@ -73,6 +73,10 @@ class HeadersTooLarge(Exception):
     """The headers of one answer are larger together than is accepted."""
 
 
+class OutOfTurn(Exception):
+    """The server does not give one answer to each request; the text, for people, says how."""
+
+
 _DETAILS: Mapping[Failure, str] = MappingProxyType({
     Failure.BAD_URL: "The URL cannot be used.",
     Failure.BAD_HEADER: "A header has a character that cannot be sent.",
@@ -95,6 +99,8 @@ def unreached(error: Exception, *, timeout: ClientTimeout) -> Unreached:
     if isinstance(error, ClientConnectorError):
         return _unconnected(error)
     match error:
+        case OutOfTurn():
+            return Unreached(Failure.BAD_RESPONSE, str(error))
         case ClientResponseError() | HeadersTooLarge():
             failure = Failure.BAD_RESPONSE
         case InvalidURL():

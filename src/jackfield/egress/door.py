@@ -31,10 +31,12 @@ from jackfield.egress.answers import (
     Failure,
     HeadersTooLarge,
     NotAllowed,
+    OutOfTurn,
     Reply,
     Unreached,
     unreached,
 )
+from jackfield.egress.connection import keep_in_turn
 from jackfield.egress.names import Names, Resolve
 from jackfield.egress.urls import parse
 
@@ -166,7 +168,7 @@ class Egress:
             finally:
                 # Once the last byte is read the connection is in the pool again, out of reach.
                 response.close()
-        except (ClientError, OSError, ValueError, HeadersTooLarge) as error:
+        except (ClientError, OSError, ValueError, HeadersTooLarge, OutOfTurn) as error:
             return unreached(error, timeout=timeout)
 
     def _open(self) -> ClientSession:
@@ -177,6 +179,7 @@ class Egress:
             socket_factory=self._socket,
             ssl=self._trust or True,
         )
+        keep_in_turn(connector)
         self._session = ClientSession(
             connector=connector,
             headers={"User-Agent": f"Jackfield/{__version__}", "Accept-Encoding": "identity"},
