@@ -20,9 +20,11 @@ class Line:
     _word: bytes | None = None
     _is_forwarded: bool = True
     _is_answered: bool = True
+    _is_forgotten: bool = False
     _directory: str = ""
     _door: asyncio.Server | None = None
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
+    _forgotten: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def __aenter__(self) -> Self:
         self._directory = tempfile.mkdtemp(prefix="line-")
@@ -31,6 +33,8 @@ class Line:
 
     async def __aexit__(self, *_: object) -> None:
         await self.hang_up()
+        for writer in self._forgotten:
+            writer.transport.abort()
         shutil.rmtree(self._directory)
 
     @property
@@ -40,12 +44,21 @@ class Line:
         who = f"{server.username}:{server.password or ''}"
         return f"postgresql://{who}@{server.path}?host={self._directory}"
 
-    def cut_at(self, word: bytes, *, is_forwarded: bool, is_answered: bool = True) -> None:
+    def cut_at(
+        self,
+        word: bytes,
+        *,
+        is_forwarded: bool,
+        is_answered: bool = True,
+        is_forgotten: bool = False,
+    ) -> None:
         """Cut the line at the next `word`: before it reaches the server, or before its answer.
 
-        An answer that is not waited for may come later, to nobody.
+        An answer that is not waited for may come later, to nobody. Where the line is forgotten,
+        as by a firewall, the server is not told that it is cut.
         """
         self._word, self._is_forwarded, self._is_answered = word, is_forwarded, is_answered
+        self._is_forgotten = is_forgotten
 
     async def listen(self) -> None:
         """Take calls."""
@@ -74,13 +87,16 @@ class Line:
                         far_out.write(said)
                         if self._is_answered:
                             await far.read(65536)
+                    if self._is_forgotten:
+                        self._forgotten.add(far_out)
                     break
                 far_out.write(said)
         answers.cancel()
         await asyncio.gather(answers, return_exceptions=True)
         for writer in (near_out, far_out):
             self._open.discard(writer)
-            writer.transport.abort()
+            if writer not in self._forgotten:
+                writer.transport.abort()
 
     async def _call_server(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         server = urlsplit(self.server_url)

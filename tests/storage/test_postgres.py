@@ -20,6 +20,7 @@ from jackfield.problems import OutcomeUnknown, Unavailable
 from jackfield.storage import tenants
 from jackfield.storage.dialects import Prepared
 from jackfield.storage.postgres import PostgresStore
+from jackfield.storage.undecided import Undecided
 from jackfield.units import Steps, unit
 from line import Line
 from small_units import (
@@ -261,6 +262,64 @@ async def test_who_looks_again_sees_what_stays_so_although_the_server_was_still_
         later = await store.read(tenants.find("a"))
 
     assert found == later
+
+
+def forget(line: Line) -> None:
+    """Cut the line before the next rest of `rename_slowly`, and let the server not know."""
+    line.cut_at(b"pg_sleep", is_forwarded=False, is_forgotten=True)
+
+
+async def test_what_a_lost_session_keeps_locked_is_free_for_those_who_write_it_again(
+    postgres_url: str,
+) -> None:
+    short = timedelta(milliseconds=50)
+    async with Line(postgres_url) as line, opened(line.url, lock_timeout=short) as store:
+        await add_all(store, "a", "b")
+        forget(line)
+
+        with capture_logs() as logs:
+            ends = await all_of(
+                store.commit(rename_slowly("a", name="renamed", seconds=0)),
+                store.commit(rename("b", "renamed")),
+            )
+
+    assert ends == [None, None]
+    assert reasons(logs) == ["ConnectionDoesNotExistError"]
+    assert await look(postgres_url, "SELECT DISTINCT name FROM tenants") == [("renamed",)]
+
+
+async def test_a_session_that_has_the_number_of_a_lost_one_does_not_end_itself(
+    postgres_url: str,
+) -> None:
+    connection = await asyncpg.connect(postgres_url)
+    undecided = Undecided()
+    undecided.add(connection.get_server_pid())
+
+    await undecided.decide(connection)
+    still_there = await connection.fetchval("SELECT 1")
+
+    await connection.close()
+    assert (bool(undecided), still_there) == (False, 1)
+
+
+_IDLE_TIMEOUT = Prepared(select(func.current_setting("idle_in_transaction_session_timeout")))
+
+
+@unit
+def idle_timeout() -> Steps[str]:
+    rows = yield _IDLE_TIMEOUT()
+    return str(rows[0][0])
+
+
+async def test_no_transaction_of_ours_may_stay_idle(postgres_url: str) -> None:
+    async with opened(postgres_url) as store:
+        answers = [
+            await store.read(idle_timeout()),
+            await store.commit(idle_timeout()),
+            await store.survey(idle_timeout()),
+        ]
+
+    assert answers == ["1min"] * 3
 
 
 async def test_a_database_that_is_not_there_is_unavailable_and_then_it_is_there_again(

@@ -52,9 +52,12 @@ class PostgresStore:
     ) -> None:
         self._dsn = dsn
         # Everybody's units wait behind a batch that waits for a lock, so it must not wait long.
+        # A gateway that dies with its host lets go of its locks only if the server ends its
+        # session; one that lives asks the next thing at once.
         self._settings = {
             "application_name": "jackfield",
             "lock_timeout": f"{lock_timeout // timedelta(milliseconds=1)}ms",
+            "idle_in_transaction_session_timeout": "60s",
         }
         self._writer: Connection | None = None
         self._undecided = Undecided()
@@ -166,11 +169,15 @@ class PostgresStore:
     async def _run_decided(
         self, connection: Connection, units: Sequence[Unit[Any]]
     ) -> list[Ended]:
-        """Run `units` when all that went before is decided; note it if their own COMMIT is not."""
+        """Run `units` when all that went before is decided; note it if their own end is not."""
         if self._undecided:
             await self._undecided.decide(connection)
         process = connection.get_server_pid()
-        ended = await lockstep.run_batch(connection, units, slot=self._slot)
+        try:
+            ended = await lockstep.run_batch(connection, units, slot=self._slot)
+        except LostError:
+            self._undecided.add(process)  # it may live on, with its locks
+            raise
         if connection.is_closed():
             self._undecided.add(process)
         return ended
