@@ -104,15 +104,16 @@ _REPEAT = Prepared(
     ),
 )
 
-
 ERASED = b""
 """The digest of an event whose message was erased."""
 
 
-def _insert(table: Table, *columns: str, **constants: object) -> Prepared:
-    return Prepared(insert(table).values({c: bindparam(c) for c in columns} | constants))
+def _insert(table: Table, *columns: str, turn: int = 0, **constants: object) -> Prepared:
+    values = {c: bindparam(c) for c in columns} | constants
+    return Prepared(insert(table).values(values), turn=turn)
 
 
+# Whoever brings a repeat or a stranger along would come here behind those who queued after them.
 _MESSAGE = _insert(
     messages,
     "id",
@@ -124,6 +125,7 @@ _MESSAGE = _insert(
     "content",
     "sent_at",
     "received_at",
+    turn=1,
     direction="inbound",
 )
 

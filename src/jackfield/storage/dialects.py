@@ -81,10 +81,15 @@ class Prepared:
 
     Call it with the values of this run to get what a unit yields; `many` runs it once for
     each mapping and gives all rows, one run's after the other's.
+
+    A statement that gives rows their numbers in the order of the units has a `turn`. In a batch
+    that runs in lockstep it waits until no neighbour stands before one of an earlier turn, so
+    that all units run it together, whatever each had to do before.
     """
 
-    def __init__(self, core: Select[Any] | Insert | Update | Delete) -> None:
+    def __init__(self, core: Select[Any] | Insert | Update | Delete, *, turn: int = 0) -> None:
         self._core = core
+        self.turn = turn
         self.writes = not isinstance(core, Select)
         self.returns = isinstance(core, Select) or bool(core.exported_columns)
 

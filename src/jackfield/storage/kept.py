@@ -13,6 +13,8 @@ from jackfield.storage.dialects import Prepared, insert
 from jackfield.storage.tables import inbound_bodies
 from jackfield.units import Steps, tally, unit
 
+# Last of all that a webhook brings. What was written to an account before it was here is given to
+# it in this order one day.
 _KEEP = Prepared(
     insert(inbound_bodies)
     .values(
@@ -27,6 +29,7 @@ _KEEP = Prepared(
     )
     .on_conflict_do_nothing()
     .returning(inbound_bodies.c.id),
+    turn=2,
 )
 
 

@@ -1,7 +1,8 @@
 """One transaction on PostgreSQL: the units of a batch, statement by statement, in lockstep.
 
 Each round takes the next statement of every unit, and runs of the same statement go to the
-server together, so that a batch of sixty units costs a few round trips.
+server together, so that a batch of sixty units costs a few round trips. Units that have come to
+a statement of a later turn sit a round out; see `Prepared`.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ async def _in_lockstep(connection: Connection, units: Sequence[Unit[Any]]) -> li
     await _tell(connection, "BEGIN")
     running = [Running(work) for work in units]
     while active := [one for one in running if one.ended is None]:
-        for prepared, together in _by_statement(active).items():
+        for prepared, together in _by_statement(_of_the_earliest_turn(active)).items():
             answers = await _ask(connection, prepared, [one.values for one in together])
             for one, rows in zip(together, answers, strict=True):
                 one.advance(rows)
@@ -143,6 +144,11 @@ async def _commit(connection: Connection, ended: list[Ended]) -> list[Ended]:
             return ended
     connection.terminate()
     return [Failed(unknown)] * len(ended)
+
+
+def _of_the_earliest_turn(active: Sequence[Running]) -> list[Running]:
+    earliest = min(one.prepared.turn for one in active)
+    return [one for one in active if one.prepared.turn == earliest]
 
 
 def _by_statement(active: Sequence[Running]) -> dict[Prepared, list[Running]]:
