@@ -12,12 +12,15 @@ import msgspec
 import pytest
 
 from databases import look
+from due import due
 from jackfield.accounts import Account, Provider
 from jackfield.clock import Moment
+from jackfield.deliveries import Attempt, Outcome, Pending
 from jackfield.inbound import Accepted, accept
 from jackfield.messages import Event, Reading, Text, decode_event
-from jackfield.storage import arrivals
+from jackfield.storage import arrivals, books, deliveries, people
 from jackfield.storage.opening import OpenStore
+from jackfield.storage.traces import DELIVERIES
 from jackfield.units import Unit, quick
 from world import World, said
 
@@ -108,3 +111,89 @@ async def test_what_nobody_here_knows_is_kept_in_the_order_in_which_it_came(
     events = [decode_event(bytes(body)) for (body,) in kept]
     contents = [event.message.content for event in events if event is not None]
     assert contents == [Text("first"), Text("second")]
+
+
+def answered(outcome: Outcome = Outcome.DELIVERED) -> Attempt:
+    return Attempt(1, NOW, milliseconds=20, outcome=outcome, status=None, detail="in its words")
+
+
+async def head(world: World, page: Account) -> Pending:
+    """Let two people write, and return what is to be done first."""
+    await world.hear(said("one", to=page, by="1"), said("two", to=page, by="2"), at=NOW)
+    first, _ = await due(world.store, NOW)
+    return first
+
+
+async def left(database_url: str) -> list[tuple[object, ...]]:
+    """Return each delivery's state, since when it is set aside, and how often it was tried."""
+    return await look(
+        database_url,
+        "SELECT state, aside_at, (SELECT count(*) FROM attempts a WHERE a.delivery_id = d.id) "
+        "FROM deliveries d ORDER BY d.number",
+    )
+
+
+async def test_what_was_answered_is_delivered_although_its_lane_is_taken_back(
+    world: World, store: OpenStore, page: Account, database_url: str
+) -> None:
+    item = await head(world, page)
+
+    await in_one_batch(
+        store,
+        deliveries.take_back(item.lane, now=NOW),
+        deliveries.succeed(item, answered(), now=NOW),
+    )
+
+    assert await left(database_url) == [("delivered", None, 1), ("held", None, 0)]
+    assert await look(database_url, "SELECT number FROM pending") == []
+    assert (await store.survey(books.balance())).difference == 0
+
+
+async def test_what_was_taken_back_is_not_given_up(
+    world: World, store: OpenStore, page: Account, database_url: str
+) -> None:
+    item = await head(world, page)
+
+    await in_one_batch(
+        store,
+        deliveries.take_back(item.lane, now=NOW),
+        deliveries.give_up(item, answered(Outcome.FAILED), now=NOW),
+    )
+
+    assert await left(database_url) == [("held", None, 0), ("held", None, 0)]
+    assert await look(database_url, "SELECT count FROM totals WHERE name = 'died'") == []
+
+
+async def test_what_was_taken_back_is_not_set_aside(
+    world: World, store: OpenStore, page: Account, database_url: str
+) -> None:
+    item = await head(world, page)
+
+    await in_one_batch(
+        store,
+        deliveries.take_back(item.lane, now=NOW),
+        deliveries.set_aside(item, answered(Outcome.FAILED), due_at=NOW, now=NOW),
+    )
+
+    states = [(state, aside_at) for state, aside_at, _ in await left(database_url)]
+    assert states == [("held", None), ("held", None)]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.FAILED])
+async def test_nothing_of_an_attempt_stays_when_what_it_brought_is_erased(
+    world: World, store: OpenStore, page: Account, database_url: str, outcome: Outcome
+) -> None:
+    item = await head(world, page)
+    person = await store.survey(people.find(page.provider, page.external_id, "1"))
+    found = await store.survey(DELIVERIES.look(person, ""))
+    end = deliveries.succeed if outcome.is_final else deliveries.give_up
+
+    await in_one_batch(
+        store,
+        end(item, answered(outcome), now=NOW),
+        DELIVERIES.erase(person, found.items, NOW),
+    )
+
+    assert await left(database_url) == [("pending", None, 0)]
+    assert await look(database_url, "SELECT detail FROM attempts") == []
+    assert (await store.survey(books.balance())).difference == 0

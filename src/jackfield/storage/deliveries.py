@@ -63,7 +63,8 @@ _ATTEMPT = Prepared(
 _FINISH = Prepared(
     update(deliveries)
     .where(deliveries.c.id == bindparam("delivery_id"), deliveries.c.state == "pending")
-    .values(state=bindparam("new_state"), finished_at=bindparam("now")),
+    .values(state=bindparam("new_state"), finished_at=bindparam("now"))
+    .returning(deliveries.c.id),
 )
 
 # Its application went while it was being called, and it answered that it has it (ruling R15).
@@ -117,7 +118,11 @@ _SET_ASIDE = Prepared(
 
 _ASIDE = Prepared(
     update(deliveries)
-    .where(deliveries.c.id == bindparam("delivery_id"), deliveries.c.aside_at.is_(None))
+    .where(
+        deliveries.c.id == bindparam("delivery_id"),
+        deliveries.c.state == "pending",
+        deliveries.c.aside_at.is_(None),
+    )
     .values(aside_at=bindparam("now")),
 )
 
@@ -209,9 +214,11 @@ def _finish(item: Pending, attempt: Attempt, *, state: str, now: Moment) -> Step
     """Record an end; return whether another may go now, None when it had ended before."""
     rows = yield _DONE(this=item.number)
     reach(Crashpoint.INSIDE_OUTCOME_COMMIT)
+    if rows:
+        rows = yield _FINISH(delivery_id=item.subject, new_state=state, now=now)
     if not rows:
+        # Or a neighbour in the batch has just held it, and all that waited behind it.
         return None
-    yield _FINISH(delivery_id=item.subject, new_state=state, now=now)
     yield _attempted(item, attempt)
     return (yield from _call_next(item, now))
 

@@ -120,8 +120,9 @@ def _erase_deliveries(_person: Person, owed: Sequence[_Owed], now: Moment) -> St
             for each in one.conversations
         ],
     )
-    yield FORGET_ATTEMPTS.many(ids)
     gone = yield _FORGET_DELIVERY.many(ids)
+    # Last: a neighbour in the batch may just have recorded one.
+    yield FORGET_ATTEMPTS.many(ids)
     undelivered = sum(state != _DELIVERED for (state,) in gone)
     if undelivered:
         yield tally(Tally.DISCARDED, undelivered)
