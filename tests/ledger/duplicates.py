@@ -39,11 +39,15 @@ def _cause(
 ) -> str | None:
     if not request.manner.is_acceptance:
         return f"the application: {request.manner}"
-    # What began in that life and is recorded as delivered was not in flight when it ended.
-    if any(
-        life.began <= attempt.began <= life.ended and attempt.outcome == "delivered"
+    outcomes = {
+        attempt.outcome
         for attempt in store.attempts.get(request.webhook_id, ())
-    ):
+        if life.began <= attempt.began <= life.ended
+    }
+    # What began in that life and is recorded as delivered was not in flight when it ended. Where
+    # the same life also recorded a failure, it may have been the repeat that was delivered.
+    has_failed = outcomes != {"delivered"} and following.generation == request.generation
+    if "delivered" in outcomes and not has_failed:
         return None
     if life.end is End.KILLED and following.generation > request.generation:
         return IN_FLIGHT

@@ -67,10 +67,11 @@ def closed(
     *,
     store: FinalStore | None = None,
     end: End = End.STOPPED,
+    excuse: str | None = None,
 ) -> Account:
     """Return the account of two lives, the first of which ended so."""
     lives = {
-        1: Generation(1, 1, "a fault", began=1_000, ended=2_000, end=end),
+        1: Generation(1, 1, "a fault", began=1_000, ended=2_000, end=end, excuse=excuse),
         2: Generation(2, 0, "none", began=3_000, ended=4_000),
     }
     log = ProviderLog({one.event.id: one for one in provider})
@@ -148,6 +149,24 @@ def test_a_repeat_within_one_life_is_explained_by_a_bad_answer_only() -> None:
 
     assert found(bad) == []
     assert found(good) == [Checker.UNEXPLAINED]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "expected"),
+    [(["timed_out", "delivered"], []), (["delivered"], [Checker.UNEXPLAINED])],
+)
+def test_a_repeat_in_a_life_that_was_frozen_is_explained_if_an_attempt_failed(
+    outcomes: list[str], expected: list[Checker]
+) -> None:
+    provider = [said(1, sent=1, acknowledged=2)]
+    attempts = [Attempt(1_100 + number, outcome) for number, outcome in enumerate(outcomes)]
+    store = FinalStore(attempts={"delivery-1": attempts})
+
+    account = closed(
+        provider, [request(1, arrived=3), request(1, arrived=9)], store=store, excuse="frozen"
+    )
+
+    assert found(account) == expected
 
 
 def test_two_of_one_conversation_in_flight_at_a_kill_are_one_too_many() -> None:
