@@ -24,6 +24,14 @@ def serve(data: Path, *more: str) -> list[str]:
     return ["serve", "--port", "0", "--data", str(data), *more]
 
 
+def until_logged(programs: Programs, event: str) -> None:
+    """Wait until a program has logged it; fail when none does."""
+    give_up = time.monotonic() + 60
+    while event not in programs.logged:
+        assert time.monotonic() < give_up, programs.logged
+        time.sleep(0.001)
+
+
 def test_it_prints_one_line_with_the_url_at_which_it_answers(
     programs: Programs,
     tmp_path: Path,
@@ -68,15 +76,12 @@ def test_it_does_not_say_what_it_is_made_of(programs: Programs, tmp_path: Path) 
 def test_told_to_stop_while_it_is_being_loaded_it_ends_in_order(
     programs: Programs, tmp_path: Path
 ) -> None:
-    errors = programs.home / "stderr"
-
     server = programs.start(*serve(tmp_path / "data"), program=[JACKFIELD])
-    while "gateway.started" not in errors.read_text(encoding="utf-8"):
-        time.sleep(0.001)
+    until_logged(programs, "gateway.started")
     code = server.stop()
 
     assert code == 0
-    assert "gateway.stopped" in errors.read_text(encoding="utf-8")
+    assert "gateway.stopped" in programs.logged
 
 
 def test_told_twice_it_waits_for_nothing(programs: Programs, tmp_path: Path) -> None:
@@ -86,8 +91,7 @@ def test_told_twice_it_waits_for_nothing(programs: Programs, tmp_path: Path) -> 
         slow.sendall(b"POST /webhooks/meta/x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
         answered = Call(method="GET", url=f"http://127.0.0.1:{port}/healthz").send()
         server.process.send_signal(signal.SIGTERM)
-        while "gateway.draining" not in programs.logged:
-            time.sleep(0.001)
+        until_logged(programs, "gateway.draining")
 
         code = server.stop()
 
