@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-
-import asyncpg
 
 from benchmarks import load
 from benchmarks.callers import ACCOUNTS
 from benchmarks.hearing import SILENT, Hearing, hearing
+from benchmarks.meddling import postpone, snapshot_held, take_back
 from benchmarks.servers import Server, gateway
 from benchmarks.speed import webhook
 
@@ -24,6 +21,7 @@ RATES = (200, 500, 600)
 
 OUTAGE_RATE = 100
 WAITING = 1_000_000
+WITHDRAWN = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +135,35 @@ def outage(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
         )
 
 
+def withdrawal(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
+    """R8: 100,000 wait for an application, or an account, that goes; another tenant goes on."""
+    del seconds  # the number of messages is what counts
+    with gateway(environ) as ours, hearing() as prompt, hearing(status=503) as down:
+        register(ours, "3001", prompt.url)
+        application_id = register(ours, "3002", down.url)
+        for change, target in (
+            ("an application deleted", f"/v2/applications/{application_id}"),
+            ("its account deleted", f"{ACCOUNTS}/messenger/3002"),
+        ):
+            send(ours, messages("3002", WITHDRAWN, people=5_000, prefix=change[:6].strip("a ")))
+            said = messages("3001", 500, people=50, prefix=change)
+            with ThreadPoolExecutor() as beside:
+                sent = beside.submit(send, ours, said, rate=100)
+                time.sleep(1)
+                began = time.monotonic()
+                status, body = ours.call("DELETE", target)
+                took = 1_000 * (time.monotonic() - began)
+                assert status == 204, body
+                waited = sent.result()
+            yield Finding(
+                "R8",
+                f"{change}, with {WITHDRAWN:,} waiting for it",
+                f"answered after {took:.0f} ms; another tenant's slowest 200 "
+                f"{1_000 * max(waited.latencies):.0f} ms",
+                "none > 1 s",
+            )
+
+
 def crowd(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
     """R12, S10: a million things are due later, beside what is due now."""
     number = 200 * seconds // ROUNDS
@@ -154,7 +181,7 @@ def crowd(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
                     said = messages("3001", number, people=500, prefix=named)
                     found.extend(lags_of(ours, application, said, rate=200))
                     resident = ours.process.memory_info().rss / 1e6
-            _take_back(environ)
+            take_back(environ)
         yield Finding(
             "R12",
             f"accepted to heard, at 200/s, beside {WAITING:,} due later, {ROUNDS} rounds",
@@ -162,6 +189,39 @@ def crowd(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
             "99% ≤ 1.2 of without",
         )
         yield Finding("S10", f"with {WAITING:,} pending", f"{resident:.0f} MB", "≤ 300 MB")
+
+
+def snapshot(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
+    """R12: somebody keeps a snapshot open while messages flow, so that nothing is cleaned up."""
+    number = 20_000
+    with gateway(environ) as ours, hearing() as application:
+        register(ours, "3001", application.url)
+
+        def throughput(named: str) -> float:
+            expected = application.counts()[1] + number
+            began = time.monotonic()
+            send(ours, messages("3001", number, people=2_000, prefix=named))
+            application.until(expected)
+            return number / (time.monotonic() - began)
+
+        before = [throughput(f"before{turn}") for turn in range(ROUNDS)]
+        with snapshot_held(environ):
+            flowing = messages("3001", 200 * seconds, people=2_000, prefix="flowing")
+            lags = lags_of(ours, application, flowing, rate=200)
+            beside = [throughput(f"beside{turn}") for turn in range(ROUNDS)]
+        after = [throughput(f"after{turn}") for turn in range(ROUNDS)]
+        last = lags[-min(len(lags), 12_000) :]
+        yield Finding(
+            "R12",
+            f"at full speed, a snapshot open for {seconds} s at 200/s before that",
+            f"{_rates(beside)}; before it {_rates(before)}, after it {_rates(after)}; "
+            f"its last minute at 200/s: {tail(last)}",
+            "≥ 0.90 of without",
+        )
+
+
+def _rates(found: Sequence[float]) -> str:
+    return " ".join(f"{rate:.0f}" for rate in found) + "/s"
 
 
 def restart(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
@@ -204,22 +264,25 @@ SCENARIOS: Mapping[str, Scenario] = {
     "backlog": backlog,
     "hanging": hanging,
     "outage": outage,
+    "withdrawal": withdrawal,
     "crowd": crowd,
     "restart": restart,
+    "snapshot": snapshot,
 }
 
 
-def register(ours: Server, page: str, url: str) -> None:
-    """Make an application that hears at `url`, and a Page that is linked to it."""
+def register(ours: Server, page: str, url: str) -> str:
+    """Make an application that hears at `url`, and a Page linked to it; return its id."""
     address = {"address": url, "http_method": "POST"}
     capability = {"webhooks": {"inbound_url": address, "status_url": address}}
     wanted = {"name": "Bench", "capabilities": {"messages": capability}}
     status, body = ours.call("POST", "/v2/applications", wanted)
     assert status == 201, body
-    application_id = json.loads(body)["id"]
+    application_id: str = json.loads(body)["id"]
     account = {"external_id": page, "access_token": "x", "applications": [application_id]}
     status, body = ours.call("POST", f"{ACCOUNTS}/messenger", account)
     assert status == 201, body
+    return application_id
 
 
 def messages(page: str, number: int, *, people: int, prefix: str = "m") -> list[bytes]:
@@ -256,38 +319,3 @@ def tail(lags: Sequence[int]) -> str:
     ordered = sorted(lags)
     at = [ordered[min(int(len(ordered) * share), len(ordered) - 1)] for share in SHARES]
     return ", ".join(f"{share:.1%} {each} ms" for share, each in zip(SHARES, at, strict=True))
-
-
-def postpone(environ: Mapping[str, str], number: int) -> None:
-    """Put so many things that are due tomorrow into the database of a gateway that is down."""
-    tomorrow = (int(time.time()) + 86_400) * 1_000
-    columns = "kind, subject, shard, lane, conversation, account_id, due_at, since, tries"
-    values = f"'deliver', 'later-' || n, 0, n % 100, n, 0, {tomorrow} + n, {tomorrow}, 1"
-    counting = f"SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {number}"  # noqa: S608 -- our own
-    _change(
-        environ,
-        f"WITH RECURSIVE c(n) AS ({counting}) "  # noqa: S608 -- our own
-        f"INSERT INTO pending ({columns}) SELECT {values} FROM c",
-    )
-
-
-def _take_back(environ: Mapping[str, str]) -> None:
-    _change(environ, "DELETE FROM pending WHERE subject LIKE 'later-%'")
-
-
-def _change(environ: Mapping[str, str], statement: str) -> None:
-    """Run a statement on the database of a gateway that is down."""
-    url = environ.get("JACKFIELD_DATABASE_URL")
-    if url is None:
-        path = f"{environ['JACKFIELD_DATA']}/jackfield.sqlite3"
-        with closing(sqlite3.connect(path)) as connection:
-            connection.execute(statement)
-            connection.commit()
-        return
-
-    async def change() -> None:
-        connection = await asyncpg.connect(url)
-        await connection.execute(statement)
-        await connection.close()
-
-    asyncio.run(change())

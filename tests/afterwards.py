@@ -18,6 +18,7 @@ from jackfield.storage import (
     held,
     rebinding,
     replaying,
+    withdrawing,
 )
 from world import World
 
@@ -58,6 +59,7 @@ async def releasing(world: World, dispatcher: Dispatcher) -> AsyncIterator[Relea
         held,
         deliveries,
         destinations,
+        withdrawing,
         clock=now,
         retention=timedelta(days=7),
         released=dispatcher.wake,

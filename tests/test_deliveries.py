@@ -11,10 +11,7 @@ from hypothesis import strategies as st
 
 from jackfield.clock import Moment, after
 from jackfield.deliveries import (
-    GIVE_UP_AFTER,
-    LONGEST_RETRY_AFTER,
     SHARDS,
-    SPREAD,
     Attempt,
     Binding,
     Held,
@@ -22,9 +19,9 @@ from jackfield.deliveries import (
     Receiver,
     bind,
     conversation,
-    retry_at,
     shard,
 )
+from jackfield.delivery.retries import GIVE_UP_AFTER, LONGEST_RETRY_AFTER, SPREAD, retry_at
 
 SINCE = Moment(1_700_000_000_000)
 HOUR = timedelta(hours=1)

@@ -41,6 +41,7 @@ from jackfield.storage import (
     shelves,
     tenants,
     waiting,
+    withdrawing,
 )
 from jackfield.storage.afterwards import connected
 from jackfield.storage.opening import OpenStore, open_postgres, open_sqlite
@@ -152,6 +153,7 @@ async def build(settings: Settings, *, clock: Clock = wall_clock.now) -> Gateway
         held,
         deliveries,
         destinations,
+        withdrawing,
         clock=clock,
         retention=settings.hold_retention,
         released=dispatcher.wake,

@@ -1,4 +1,4 @@
-"""What is owed to a URL: where it is bound to, when to try again, when to set it aside."""
+"""What is owed to a URL: whom it is bound to, how it is known, and how an attempt ended."""
 
 from __future__ import annotations
 
@@ -10,16 +10,9 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Literal, Protocol, TypeAlias
 
-from jackfield.clock import Moment, after
+from jackfield.clock import Moment
 from jackfield.units import Unit
 
-FIRST_DELAY = timedelta(seconds=5)
-LONGEST_DELAY = timedelta(minutes=15)
-LONGEST_RETRY_AFTER = timedelta(hours=6)
-SPREAD = 0.2
-"""Each delay is drawn out by up to this share, so that a crowd does not come back at once."""
-
-GIVE_UP_AFTER = timedelta(hours=24)
 SHARDS = 256
 
 
@@ -172,35 +165,6 @@ def shard(account_id: int, person: str) -> int:
     return hashlib.blake2b(name, digest_size=1).digest()[0]
 
 
-def outlived(since: Moment, resumed_at: Moment | None, *, now: Moment) -> bool:
-    """Return whether the 24 hours are over that began at the later of the two (ruling R15)."""
-    return now >= after(max(since, resumed_at or since), GIVE_UP_AFTER)
-
-
-def retry_at(
-    attempt: Attempt,
-    *,
-    since: Moment,
-    resumed_at: Moment | None = None,
-    now: Moment,
-    spread: float,
-) -> Moment | None:
-    """Return when to try again, or None when it is given up (ruling R15).
-
-    5 s, doubling to 15 min, for 24 h from the later of `since` and `resumed_at`; each delay times
-    1 + `spread` (0 to 0.2). `Retry-After` counts where it asks for more, at most 6 h. What was
-    scheduled within the 24 hours is still tried, so nothing is given up while it waits for its
-    turn.
-    """
-    if outlived(since, resumed_at, now=now):
-        return None
-    doublings = min(attempt.tried - 1, 10)
-    delay = min(FIRST_DELAY * 2**doublings, LONGEST_DELAY) * (1 + spread)
-    if attempt.retry_after is not None:
-        delay = max(delay, min(attempt.retry_after, LONGEST_RETRY_AFTER))
-    return after(now, delay)
-
-
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """What one attempt sends, read afresh each time."""
@@ -287,6 +251,16 @@ class Deliveries(Protocol):
         """Keep at most `limit` whose 24 hours began before that as dead; return how many."""
         ...
 
-    def take_back(self, lane: int, *, now: Moment) -> Unit[None]:
-        """Hold all that is pending in a lane which goes nowhere any more; tests are dead."""
+    def take_back(self, pending: Pending, *, now: Moment) -> Unit[None]:
+        """Hold all that is pending in its lane, which goes nowhere any more; tests are dead.
+
+        Where that is much, the newest, and the rest slice by slice.
+        """
+        ...
+
+    def bury(self, pending: Pending, *, now: Moment) -> Unit[bool]:
+        """Keep it as dead where its account was deleted and it is not taken back yet.
+
+        Returns as `succeed`.
+        """
         ...

@@ -16,7 +16,7 @@ from jackfield.accounts import Provider, Standing
 from jackfield.clock import now
 from jackfield.delivery.release import Releaser
 from jackfield.storage import deliveries as deliveries_table
-from jackfield.storage import destinations, held
+from jackfield.storage import destinations, held, withdrawing
 from jackfield.storage.tables import accounts
 
 # Making one --------------------------------------------------------------------------------
@@ -532,6 +532,7 @@ async def test_a_link_wakes_who_lets_out_what_waited_for_it(sqlite_doors: Doors)
         held,
         deliveries_table,
         destinations,
+        withdrawing,
         clock=now,
         retention=timedelta(days=7),
         released=gateway.dispatcher.wake,

@@ -15,7 +15,7 @@ from jackfield.accounts import Provider, credentials_place
 from jackfield.clock import now
 from jackfield.delivery.release import Releaser
 from jackfield.storage import deliveries as deliveries_table
-from jackfield.storage import destinations, held
+from jackfield.storage import destinations, held, withdrawing
 
 PAGE_PATH = BASE + "/messenger/12345678"
 NUMBER_PATH = BASE + "/whatsapp/447700900123"
@@ -201,6 +201,7 @@ async def test_a_link_that_appears_wakes_who_lets_out_what_waited(
         held,
         deliveries_table,
         destinations,
+        withdrawing,
         clock=now,
         retention=timedelta(days=7),
         released=gateway.dispatcher.wake,

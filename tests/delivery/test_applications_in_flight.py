@@ -9,7 +9,7 @@ from dispatching import dispatching, states, until_nothing_is_left, until_record
 from jackfield.applications import Application, remove
 from jackfield.clock import now
 from jackfield.delivery.release import Releaser
-from jackfield.storage import applications, deliveries, destinations, held
+from jackfield.storage import applications, deliveries, destinations, held, withdrawing
 from receiver import Received, Receiver
 from world import World, said
 
@@ -54,6 +54,7 @@ async def test_the_next_application_hears_all_that_the_deleted_one_did_not_accep
                 held,
                 deliveries,
                 destinations,
+                withdrawing,
                 clock=now,
                 retention=timedelta(days=7),
                 released=dispatcher.wake,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jackfield.clock import Moment, after
-from jackfield.deliveries import LONGEST_RETRY_AFTER, Attempt, Outcome
+from jackfield.deliveries import Attempt, Outcome
 from jackfield.delivery.destinations import (
     FAILURES_TO_OPEN,
     LONGEST_PROBE_DELAY,
@@ -21,6 +21,7 @@ from jackfield.delivery.destinations import (
     judged,
     limits_at,
 )
+from jackfield.delivery.retries import LONGEST_RETRY_AFTER
 
 NOW = Moment(1_795_000_000_000)
 SECOND = timedelta(seconds=1)

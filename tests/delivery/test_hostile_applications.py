@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from databases import look
 from dispatching import dispatching, states, until_recorded
-from jackfield.deliveries import LONGEST_RETRY_AFTER
+from jackfield.delivery.retries import LONGEST_RETRY_AFTER
 from jackfield.egress import Egress
 from jackfield.storage import destinations
 from world import Clock, World, said

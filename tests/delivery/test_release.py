@@ -24,7 +24,7 @@ from jackfield.clock import after, now
 from jackfield.deliveries import Binding
 from jackfield.delivery.dispatcher import Dispatcher
 from jackfield.delivery.release import SLICE, Release, Releaser, release_slice
-from jackfield.storage import accounts, deliveries, destinations, held
+from jackfield.storage import accounts, deliveries, destinations, held, withdrawing
 from jackfield.units import alone
 from receiver import Receiver
 from world import Clock, World, said
@@ -41,6 +41,7 @@ async def releasing(
         held,
         deliveries,
         destinations,
+        withdrawing,
         clock=clock,
         retention=WEEK,
         released=dispatcher.wake,

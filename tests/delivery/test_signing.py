@@ -22,6 +22,19 @@ NEWEST = "newest-signature-secret-of-forty-letters"
 OLDER = "older-signature-secret-of-thirty-nine-c"
 BODY = '{"text":"Grüße"}'.encode()
 
+# What Postel's vectors for receivers hold (msg id, body) and the one of their keys that is text.
+# They have no signatures of their own, so these were made by OpenSSL.
+POSTEL_SECRET = "V" * 32
+POSTEL_NOW = Moment(1_767_225_600_000)
+_HELLO = b'{"type":"test.hello","timestamp":"2026-01-01T00:00:00Z","data":{"hello":"world"}}'
+_RAW = b'{"type":"test.hello","data":{"key":"value"}}'
+POSTEL = [
+    ("msg_sigv1_valid", _HELLO, "6saqWgW3WEh/vbk6hhWstze+bn+etS6ii2C/GtlJJJQ="),
+    ("msg_wire_all_present", _HELLO, "4HHqxtNpPhKqsxRR4tz3pQTjV+Z8SFiX6sEmljHcPxo="),
+    ("msg_multisecret_old_accept", _HELLO, "hrmwqhnyICrp1Ywu1j8RB1bW5oKMzDYAyRRgVvYFcWE="),
+    ("msg_rawbytes_identical", _RAW, "nRHksWeMo8nRgMksP8k27Cip/7h/p6RyoJP8ERbRUs4="),
+]
+
 # PyJWT warns of keys shorter than the hash; ours have 64 characters.
 secret_texts = st.text(st.characters(codec="utf-8"), min_size=32, max_size=100)
 # The package reads what it has verified as JSON, which is what our bodies are.
@@ -64,6 +77,26 @@ def test_standard_webhooks_verifies_any_body_under_any_secret(body: bytes, secre
     headers = sign(body, secret)
 
     verify(body, headers, secret)
+
+
+@pytest.mark.parametrize(("message_id", "body", "signature"), POSTEL)
+def test_postels_vectors_get_the_signature_that_openssl_gives_them(
+    message_id: str, body: bytes, signature: str
+) -> None:
+    headers = signed_headers(
+        body,
+        delivery_id=message_id,
+        secrets=[NEWEST, POSTEL_SECRET],
+        api_key="a1b2c3d4",
+        application_id=None,
+        now=POSTEL_NOW,
+        token_id=ids.uuid7(),
+    )
+
+    assert webhook_secret(POSTEL_SECRET) == "whsec_VlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlY="
+    assert headers["webhook-id"] == message_id
+    assert headers["webhook-timestamp"] == "1767225600"
+    assert headers["webhook-signature"].split()[1] == f"v1,{signature}"
 
 
 def test_the_token_carries_exactly_the_published_claims() -> None:

@@ -16,7 +16,7 @@ from jackfield.clock import now
 from jackfield.deliveries import Held
 from jackfield.delivery.destinations import FAILURES_TO_OPEN, Limits, Paused
 from jackfield.delivery.release import Releaser
-from jackfield.storage import applications, deliveries, destinations, held
+from jackfield.storage import applications, deliveries, destinations, held, withdrawing
 from receiver import Received, Receiver
 from world import Clock, World, said
 
@@ -177,6 +177,7 @@ async def test_what_waited_for_a_paused_url_too_long_is_dead(world: World) -> No
                 held,
                 deliveries,
                 destinations,
+                withdrawing,
                 clock=clock,
                 retention=timedelta(days=7),
                 released=dispatcher.wake,

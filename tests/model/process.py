@@ -23,6 +23,7 @@ from jackfield.delivery.release import HeldMessages, Releaser
 from jackfield.delivery.replaying import Replays
 from jackfield.delivery.sender import Sender
 from jackfield.delivery.supply import Supply
+from jackfield.delivery.withdrawing import Withdrawals
 from jackfield.egress import Reply, Unreached
 from jackfield.inbound import Arrivals
 from jackfield.metrics import Metrics
@@ -36,6 +37,7 @@ from jackfield.storage import (
     held,
     rebinding,
     replaying,
+    withdrawing,
 )
 from jackfield.units import Result, Store, Unit
 from model.plain_values import RETENTION
@@ -63,6 +65,7 @@ class Parts:
     held: HeldMessages = held
     rebinds: Rebinds = rebinding
     replays: Replays = replaying
+    withdrawals: Withdrawals = withdrawing
 
 
 class Mortal:
@@ -233,6 +236,7 @@ class Process:
             self._parts.held,
             self._parts.deliveries,
             self._parts.destinations,
+            self._parts.withdrawals,
             clock=self._clock,
             retention=RETENTION,
             released=self.dispatcher.wake,

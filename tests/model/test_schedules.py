@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from jackfield.clock import Moment, after
-from jackfield.deliveries import FIRST_DELAY
+from jackfield.delivery.retries import FIRST_DELAY
 from jackfield.inbound import accept
 from jackfield.messages import Reading
 from jackfield.sealing import Keyring

@@ -140,7 +140,7 @@ async def test_what_was_answered_is_delivered_although_its_lane_is_taken_back(
 
     await in_one_batch(
         store,
-        deliveries.take_back(item.lane, now=NOW),
+        deliveries.take_back(item, now=NOW),
         deliveries.succeed(item, answered(), now=NOW),
     )
 
@@ -156,7 +156,7 @@ async def test_what_was_taken_back_is_not_given_up(
 
     await in_one_batch(
         store,
-        deliveries.take_back(item.lane, now=NOW),
+        deliveries.take_back(item, now=NOW),
         deliveries.give_up(item, answered(Outcome.FAILED), now=NOW),
     )
 
@@ -171,7 +171,7 @@ async def test_what_was_taken_back_is_not_set_aside(
 
     await in_one_batch(
         store,
-        deliveries.take_back(item.lane, now=NOW),
+        deliveries.take_back(item, now=NOW),
         deliveries.set_aside(item, answered(Outcome.FAILED), due_at=NOW, now=NOW),
     )
 

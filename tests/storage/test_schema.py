@@ -158,7 +158,13 @@ async def test_a_url_may_say_what_only_the_driver_knows(postgres_server: str) ->
     assert versions == [(HEAD,)]
 
 
+TO_THE_SECOND_SCHEMA = """
+DROP TABLE withdrawals;
+UPDATE alembic_version SET version_num = '0002'
+"""
+
 TO_THE_FIRST_SCHEMA = """
+DROP TABLE withdrawals;
 DROP INDEX ix_pending_first; DROP INDEX ix_pending_again; DROP INDEX ix_pending_account_id;
 ALTER TABLE pending DROP COLUMN lane; ALTER TABLE pending DROP COLUMN account_id;
 ALTER TABLE pending DROP COLUMN failing_since;
@@ -170,6 +176,11 @@ UPDATE alembic_version SET version_num = '0001'
 """
 
 
+async def go_back(database_url: str, statements: str) -> None:
+    for statement in statements.split(";"):
+        await change(database_url, statement)
+
+
 async def test_what_waited_when_lanes_came_is_found_in_its_own(
     world: World, database_url: str
 ) -> None:
@@ -179,8 +190,7 @@ async def test_what_waited_when_lanes_came_is_found_in_its_own(
     await world.hear(said("one", to=linked), said("two", to=unlinked), said("three", to=linked))
     query = "SELECT number, lane, account_id FROM pending ORDER BY number"
     before = await look(database_url, query)
-    for statement in TO_THE_FIRST_SCHEMA.split(";"):
-        await change(database_url, statement)
+    await go_back(database_url, TO_THE_FIRST_SCHEMA)
 
     store = await open_store(database_url)
     await store.close()
@@ -211,12 +221,11 @@ async def test_an_event_is_known_again_whatever_its_key_was_kept_as_before(
             f"UPDATE provider_message_ids SET event_key = '{key}' "  # noqa: S608 -- our own
             f"WHERE event_key = '{known_by(key)}'",
         )
-    await change(database_url, "UPDATE alembic_version SET version_num = '0002'")
 
     for _ in range(2):
+        await go_back(database_url, TO_THE_SECOND_SCHEMA)
         store = await open_store(database_url)
         await store.close()
-        await change(database_url, "UPDATE alembic_version SET version_num = '0002'")
     again = await world.hear(*events)
 
     assert before == sorted((known_by(key),) for key in keys[:2])

@@ -122,7 +122,9 @@ class ExternalAccounts:
             shown=_nothing,
             stands=partial(is_gone, accounts=self._accounts),
         )
-        return await self._writes.make(write)
+        response = await self._writes.make(write)
+        self._released()  # what waits for it may be more than was taken back with it
+        return response
 
     async def link(self, request: Request, caller: Caller) -> Response:
         """Link one account to one application (rulings R6, R7, R24, R29)."""

@@ -87,6 +87,7 @@ async def delete_account(gateway: Gateway, order: DeleteAccount) -> AccountDelet
         stands=lambda result: links.is_gone(result[0], accounts=gateway.accounts),
         see=_see(order),
     )
+    gateway.released()  # what waits for it may be more than was taken back with it
     log.info("account.deleted", provider=order.provider, account=account.id)
     return AccountDeleted(
         provider=account.provider,

@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from jackfield.clock import Moment, after
-from jackfield.deliveries import FIRST_DELAY, LONGEST_RETRY_AFTER, Attempt, Outcome
+from jackfield.deliveries import Attempt, Outcome
+from jackfield.delivery.retries import FIRST_DELAY, LONGEST_RETRY_AFTER
 from jackfield.units import Unit
 
 FAILURES_TO_OPEN = 3

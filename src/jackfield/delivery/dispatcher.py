@@ -158,7 +158,7 @@ class Dispatcher:
                 await self._record(start, attempt)
             else:
                 start.gate.abandon()
-                self._follow(start, attempt)
+                await self._follow(start, attempt)
         except Exception:
             # It stays due. Its conversation waits a moment, so that it is not sent without end.
             log.exception("dispatcher.outcome_not_recorded", subject=item.subject)
@@ -195,7 +195,8 @@ class Dispatcher:
         self._say(item, attempt)
         if attempt.outcome is Outcome.NOWHERE:
             gate.abandon()
-            await self._commit(self._supply.taken_back(item.lane))
+            self._lanes.goes_nowhere(start.lane)
+            await self._commit(self._supply.taken_back(item))
             return
         was_sound = gate.destination.is_sound
         recorded = self._recorder.recorded(item, attempt, gate, now=now)
@@ -208,11 +209,16 @@ class Dispatcher:
         if gate.destination.is_sound and not was_sound:
             await self._supply.let_all_go(self._lanes, gate)
 
-    def _follow(self, start: Start, elsewhere: Elsewhere | None) -> None:
-        """Send what is owed in a lane through the gate of the URL where it goes by now."""
+    async def _follow(self, start: Start, elsewhere: Elsewhere | None) -> None:
+        """Send what is owed in a lane through the gate of the URL where it goes by now.
+
+        What goes nowhere because it is no longer to be done lets the next one go.
+        """
         if elsewhere is not None:
             gate = self._supply.gate(start.gate.api_key, elsewhere.url)
             self._lanes.move(start.lane, gate)
+            self._lanes.heard(start.item.lane)
+        elif await self._commit(self._supply.buried(start.item)):
             self._lanes.heard(start.item.lane)
 
     @staticmethod

@@ -13,8 +13,9 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from jackfield.clock import Moment
-from jackfield.deliveries import Pending, outlived
+from jackfield.deliveries import Pending
 from jackfield.delivery.gates import NEVER, Gate
+from jackfield.delivery.retries import outlived
 from jackfield.delivery.turns import Turns
 
 TENANT_SHARE = 3
@@ -138,6 +139,11 @@ class Lanes:
         self._withdraw(lane)
         lane.gate = gate
         self.offer(lane)
+
+    def goes_nowhere(self, lane: Lane) -> None:
+        """Forget what is at hand of a lane, and where it went: that is looked up anew."""
+        self.fill(lane, (), is_all=True)
+        lane.gate = None
 
     def fill(self, lane: Lane, items: Iterable[Pending], *, is_all: bool) -> None:
         """Take what is due of a lane in place of what is at hand; say whether that is all."""

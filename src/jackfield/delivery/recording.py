@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from jackfield.clock import Moment, after
-from jackfield.deliveries import SPREAD, Attempt, Deliveries, Outcome, Pending, retry_at
+from jackfield.deliveries import Attempt, Deliveries, Outcome, Pending
 from jackfield.delivery.destinations import Destinations, Paused
 from jackfield.delivery.gates import Gate
+from jackfield.delivery.retries import SPREAD, retry_at
 from jackfield.units import Steps, Unit, unit
 
 ORDER_HOLD = timedelta(minutes=15)

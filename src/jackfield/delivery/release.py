@@ -14,6 +14,7 @@ import structlog
 from jackfield.clock import Clock, Moment, after
 from jackfield.deliveries import Binding, Deliveries, Receiver, bind
 from jackfield.delivery.destinations import Destinations
+from jackfield.delivery.withdrawing import Withdrawals, Withdrawer
 from jackfield.messages import decode, render
 from jackfield.problems import Unavailable
 from jackfield.units import Steps, Store, Unit, alone, unit
@@ -59,7 +60,11 @@ class HeldMessages(Protocol):
     """What releasing asks of the store."""
 
     def releasing(self) -> Unit[list[int]]:
-        """Return the accounts whose held messages are on their way."""
+        """Return the accounts whose held messages are on their way, but for who `must_wait`."""
+        ...
+
+    def must_wait(self, api_key: str) -> Unit[bool]:
+        """Return whether older messages of the tenant are still being taken back."""
         ...
 
     def receiver(self, account_id: int) -> Unit[Receiver | None]:
@@ -109,6 +114,8 @@ def release_slice(account_id: int, *, now: Moment, held: HeldMessages) -> Steps[
     if receiver is None or not isinstance(binding, Binding):
         yield from held.finish(account_id)
         return 0
+    if (yield from held.must_wait(receiver.api_key)):
+        return 0
     waiting = yield from held.oldest(account_id, SLICE)
     releases = [
         Release(
@@ -140,6 +147,7 @@ class Releaser:
         held: HeldMessages,
         deliveries: Deliveries,
         destinations: Destinations,
+        withdrawals: Withdrawals,
         *,
         clock: Clock,
         retention: timedelta,
@@ -154,6 +162,7 @@ class Releaser:
         self._held = held
         self._deliveries = deliveries
         self._destinations = destinations
+        self._withdrawer = Withdrawer(store, withdrawals, clock=clock, ended=released)
         self._clock = clock
         self._retention = retention
         self._released = released
@@ -185,6 +194,8 @@ class Releaser:
             self._news.clear()
             try:
                 await self._sweep()
+                if await self._withdrawer.take_slices():
+                    self._news.set()  # by turns with what is released
                 for account_id in await self._store.read(self._held.releasing()):
                     await self._release_or_log(account_id)
                 if self._clock() >= self._expiry_due:

@@ -72,10 +72,14 @@ class Supply:
         """Return the gate of a URL of a tenant."""
         return self._gates.of(api_key, url)
 
-    def taken_back(self, lane: int) -> Unit[None]:
-        """Return the unit that holds everything in a lane that goes nowhere."""
-        log.warning("lane.goes_nowhere", lane=lane)
-        return self._deliveries.take_back(lane, now=self._clock())
+    def taken_back(self, item: Pending) -> Unit[None]:
+        """Return the unit that holds everything in the lane of `item`, which goes nowhere."""
+        log.warning("lane.goes_nowhere", lane=item.lane)
+        return self._deliveries.take_back(item, now=self._clock())
+
+    def buried(self, item: Pending) -> Unit[bool]:
+        """Return the unit that ends what is no longer to be done, where nobody else has."""
+        return self._deliveries.bury(item, now=self._clock())
 
     async def bring(self, lanes: Lanes, *, busy: Collection[int]) -> None:
         """Fill the lanes that have run dry. `busy` are the conversations with one in flight."""
@@ -143,7 +147,8 @@ class Supply:
             lanes.remind(lane.number, later)
         ready, behind = self._sorted(due, busy=busy, is_all=is_all)
         if lane.gate is None and not await self._found_gate(lane, ready):
-            ready = []
+            # What is taken back slice by slice is still there; whoever ends that wakes us.
+            ready, is_all = [], True
         lanes.fill(lane, ready, is_all=is_all)
         await asyncio.gather(
             *[self._store.commit(self._deliveries.wait_behind(item)) for item in behind]
@@ -170,7 +175,7 @@ class Supply:
             if target is None:
                 continue  # erased since it was looked for, which says nothing of the others
             if target.url is None:
-                await self._store.commit(self.taken_back(lane.number))
+                await self._store.commit(self.taken_back(item))
                 return False
             lane.gate = self._gates.of(target.api_key, target.url)
             return True

@@ -214,7 +214,7 @@ def delete(account: Account, *, now: Moment) -> Steps[bool]:
     rows = yield _DELETE(account_id=account.id, old_version=account.version)
     if not rows:
         return False
-    yield from give_up(account.id, now=now)
+    yield from give_up(account.id, account.api_key, now=now)
     yield from _count(account.api_key, account.provider, by=-1)
     return True
 

@@ -9,7 +9,7 @@ from jackfield.clock import Moment
 from jackfield.crashpoints import Crashpoint, reach
 from jackfield.deliveries import Attempt, Outgoing, Pending, conversation_aside
 from jackfield.storage.dialects import Prepared, insert
-from jackfield.storage.giving_up import expire
+from jackfield.storage.giving_up import IS_ORPHANED, bury, expire
 from jackfield.storage.lanes import URL, due, hurry, lanes, target
 from jackfield.storage.tables import applications, attempts, deliveries, pending, tenants
 from jackfield.storage.tenants import signature_secrets_of as signature_secrets
@@ -17,6 +17,7 @@ from jackfield.storage.unbinding import take_back
 from jackfield.units import Statement, Steps, tally, unit
 
 __all__ = [
+    "bury",
     "due",
     "expire",
     "give_up",
@@ -138,7 +139,7 @@ _OUTGOING = Prepared(
     .join(deliveries, deliveries.c.id == pending.c.subject)
     .join(tenants, tenants.c.api_key == deliveries.c.api_key)
     .outerjoin(applications, applications.c.id == deliveries.c.application_id)
-    .where(pending.c.number == bindparam("this"), deliveries.c.state == "pending"),
+    .where(pending.c.number == bindparam("this"), deliveries.c.state == "pending", ~IS_ORPHANED),
 )
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import (
     Integer,
     bindparam,
     delete,
+    exists,
     func,
     literal_column,
     select,
@@ -15,16 +16,28 @@ from sqlalchemy import (
 
 from jackfield.balance import Tally
 from jackfield.clock import Moment
+from jackfield.deliveries import Pending
+from jackfield.delivery import withdrawing
 from jackfield.storage.dialects import Prepared
 from jackfield.storage.lanes import QUEUES
-from jackfield.storage.tables import contacts, deliveries, pending
+from jackfield.storage.tables import contacts, deliveries, pending, withdrawals
+from jackfield.storage.withdrawal_marks import mark_account
 from jackfield.units import Row, Steps, tally, unit
 
 _other = pending.alias("other")
 
+_newest_pending = (
+    select(pending.c.number)
+    .where(
+        pending.c.account_id == bindparam("account_id"),
+        pending.c.kind == "deliver",
+        pending.c.number <= bindparam("up_to"),
+    )
+    .limit(bindparam("limit", type_=Integer))
+)
 _NOT_TO_BE_DONE = Prepared(
     delete(pending)
-    .where(pending.c.kind == "deliver", pending.c.account_id == bindparam("account_id"))
+    .where(pending.c.number.in_(_newest_pending))
     .returning(pending.c.subject, pending.c.conversation),
 )
 
@@ -35,15 +48,19 @@ _DEAD = Prepared(
 )
 
 # The state stands in the text, so that the index of what is held is found.
-_is_held = (
-    deliveries.c.account_id == bindparam("of_account_id"),
-    deliveries.c.state == literal_column("'held'"),
+_some_held = (
+    select(deliveries.c.number)
+    .where(
+        deliveries.c.account_id == bindparam("account_id"),
+        deliveries.c.state == literal_column("'held'"),
+    )
+    .limit(bindparam("limit", type_=Integer))
 )
-_HELD = Prepared(select(func.count()).where(*_is_held))
 _HELD_IS_DEAD = Prepared(
     update(deliveries)
-    .where(*_is_held)
-    .values(state="dead", held_because=None, finished_at=bindparam("now")),
+    .where(deliveries.c.number.in_(_some_held))
+    .values(state="dead", held_because=None, finished_at=bindparam("now"))
+    .returning(deliveries.c.number),
 )
 
 CALL_NEXT = Prepared(
@@ -55,7 +72,8 @@ CALL_NEXT = Prepared(
         .scalar_subquery(),
         pending.c.due_at.is_(None),
     )
-    .values(due_at=bindparam("now")),
+    .values(due_at=bindparam("now"))
+    .returning(pending.c.number),
 )
 
 _OVERDUE = [
@@ -76,8 +94,27 @@ _TAKE_AWAY = Prepared(
     delete(pending).where(pending.c.number == bindparam("this")).returning(pending.c.number),
 )
 
+_some_people = (
+    select(contacts.c.address)
+    .where(contacts.c.account_id == bindparam("account_id"))
+    .limit(bindparam("limit", type_=Integer))
+)
 _FORGET_PEOPLE = Prepared(
-    delete(contacts).where(contacts.c.account_id == bindparam("account_id")),
+    delete(contacts)
+    .where(contacts.c.account_id == bindparam("account_id"), contacts.c.address.in_(_some_people))
+    .returning(contacts.c.address),
+)
+
+_LAST = Prepared(select(func.max(pending.c.number)))
+
+# Its account was deleted, and this is not yet taken back with the rest.
+IS_ORPHANED = exists().where(
+    withdrawals.c.account_id == pending.c.account_id, withdrawals.c.up_to >= pending.c.number
+)
+_BURY = Prepared(
+    delete(pending)
+    .where(pending.c.number == bindparam("this"), IS_ORPHANED)
+    .returning(pending.c.number),
 )
 
 
@@ -97,18 +134,41 @@ def expire(lane: int, *, begun_before: Moment, now: Moment, limit: int) -> Steps
 
 
 @unit
-def give_up(account_id: int, *, now: Moment) -> Steps[None]:
-    """Let everything held or pending for the account be dead, and forget who wrote to it.
+def give_up(account_id: int, api_key: str, *, now: Moment) -> Steps[None]:
+    """Let everything held or pending for a deleted account be dead, and forget who wrote to it.
 
-    What is on its way at this moment is dead already when its answer comes, whatever that says.
+    Where that is more than a slice there is a mark, and nothing of it is sent any more. What is on
+    its way at this moment may be dead already when its answer comes, whatever that says.
     """
-    rows = yield _NOT_TO_BE_DONE(account_id=account_id)
+    ((last,),) = yield _LAST()
+    up_to = last or 0
+    if not (yield from end_newest(account_id, up_to=up_to, now=now)):
+        yield from mark_account(account_id, api_key, up_to=up_to)
+
+
+@unit
+def end_newest(account_id: int, *, up_to: int, now: Moment) -> Steps[bool]:
+    """Let a slice of what waits for a deleted account be dead; return whether that was all."""
+    limit = withdrawing.SLICE
+    rows = yield _NOT_TO_BE_DONE(account_id=account_id, up_to=up_to, limit=limit)
     if rows:
         yield _DEAD.many([{"delivery_id": subject, "now": now} for subject, _ in rows])
         # Another account's conversation may have the same number, and wait behind these.
         ended = sorted({conversation for _, conversation in rows})
         yield CALL_NEXT.many([{"of_conversation": one, "now": now} for one in ended])
-    ((held,),) = yield _HELD(of_account_id=account_id)
-    yield _HELD_IS_DEAD(of_account_id=account_id, now=now)
-    yield tally(Tally.DIED, len(rows) + held)
-    yield _FORGET_PEOPLE(account_id=account_id)
+    held = yield _HELD_IS_DEAD(account_id=account_id, now=now, limit=limit)
+    yield tally(Tally.DIED, len(rows) + len(held))
+    people = yield _FORGET_PEOPLE(account_id=account_id, limit=limit)
+    return max(len(rows), len(held), len(people)) < limit
+
+
+@unit
+def bury(item: Pending, *, now: Moment) -> Steps[bool]:
+    """See `Deliveries.bury`."""
+    rows = yield _BURY(this=item.number)
+    if not rows:
+        return False
+    yield _DEAD(delivery_id=item.subject, now=now)
+    yield tally(Tally.DIED)
+    called = yield CALL_NEXT(of_conversation=item.conversation, now=now)
+    return bool(called)

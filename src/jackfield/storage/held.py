@@ -14,10 +14,24 @@ from jackfield.delivery.release import HeldMessage, Release
 from jackfield.storage.arrivals import PENDING, RECEIVER_COLUMNS
 from jackfield.storage.arrivals import receiver as to_receiver
 from jackfield.storage.dialects import Prepared
-from jackfield.storage.tables import accounts, applications, deliveries, messages, tenants
+from jackfield.storage.tables import (
+    accounts,
+    applications,
+    deliveries,
+    messages,
+    tenants,
+    withdrawals,
+)
+from jackfield.storage.withdrawal_marks import has_lanes
 from jackfield.units import Steps, tally, unit
 
-_RELEASING = Prepared(select(accounts.c.id).where(accounts.c.releasing == 1))
+# Nothing of a tenant whose older messages are still being taken back: they go first.
+_taking_back = select(withdrawals.c.api_key).where(withdrawals.c.lane.is_not(None))
+_RELEASING = Prepared(
+    select(accounts.c.id).where(
+        accounts.c.releasing == 1, accounts.c.api_key.not_in(_taking_back)
+    ),
+)
 
 _RECEIVER = Prepared(
     select(*RECEIVER_COLUMNS)
@@ -116,6 +130,12 @@ def receiver(account_id: int) -> Steps[Receiver | None]:
     """See `HeldMessages.receiver`."""
     rows = yield _RECEIVER(account_id=account_id)
     return to_receiver(rows[0]) if rows else None
+
+
+@unit
+def must_wait(api_key: str) -> Steps[bool]:
+    """See `HeldMessages.must_wait`."""
+    return (yield from has_lanes(api_key))
 
 
 @unit

@@ -310,6 +310,20 @@ pending = Table(
     sqlite_autoincrement=True,
 )
 
+# One row for each change that was too large for one transaction, until all of it is done.
+withdrawals = Table(
+    "withdrawals",
+    metadata,
+    _number(),
+    Column("api_key", Text, nullable=False),
+    Column("lane", BigInteger, comment="what is owed here is held again"),
+    Column("application_id", Text, comment="whose lane; null: the tenant's own URL's"),
+    Column("account_id", BigInteger, comment="it was deleted, and what waits for it is dead"),
+    Column("up_to", BigInteger, nullable=False, comment="the number of the newest that is taken"),
+    UniqueConstraint("lane"),
+    UniqueConstraint("account_id"),
+)
+
 attempts = Table(
     "attempts",
     metadata,
