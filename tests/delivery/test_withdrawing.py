@@ -22,10 +22,10 @@ from jackfield.applications import Application, Description, change, remove
 from jackfield.clock import Moment
 from jackfield.deliveries import Attempt, Outcome, Pending
 from jackfield.delivery import release, withdrawing
-from jackfield.delivery.withdrawing import Withdrawer
+from jackfield.delivery.withdrawing import Withdrawal, Withdrawer
 from jackfield.storage import accounts, applications, deliveries, held, replaying
 from jackfield.storage import withdrawing as withdrawals
-from jackfield.units import alone
+from jackfield.units import Unit, alone
 from receiver import Receiver
 from world import World, said
 
@@ -320,6 +320,37 @@ async def test_what_is_sent_again_although_its_account_is_gone_is_not_taken_back
 
     assert outgoing is not None
     assert await states(world) == {"dead": 4, "pending": 1}
+
+
+class Broken:
+    """The marks, of which one meets a bug of ours whenever it is looked at."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def begun(self) -> Unit[list[Withdrawal]]:
+        return withdrawals.begun()
+
+    def take_slice(self, withdrawal: Withdrawal, *, up_to: int, now: Moment) -> Unit[int | None]:
+        if withdrawal.number == self.number:
+            raise ZeroDivisionError
+        return withdrawals.take_slice(withdrawal, up_to=up_to, now=now)
+
+
+async def test_a_bug_met_with_one_mark_keeps_no_other_waiting(world: World) -> None:
+    await world.tenant()
+    for name in ("1", "2"):
+        desk = await world.application(DESK)
+        page = await world.page(name, application=desk)
+        await world.hear(*[said(str(n), to=page) for n in range(7)], at=THEN)
+        await give(world, desk, None)
+    first, _ = await world.store.read(withdrawals.begun())
+
+    one = Withdrawer(world.store, Broken(first.number), clock=lambda: NOW, ended=lambda: None)
+    while await one.take_slices():
+        pass
+
+    assert await world.store.read(withdrawals.begun()) == [first]
 
 
 async def test_whatever_is_taken_back_while_it_flows_is_heard_once_and_in_order(

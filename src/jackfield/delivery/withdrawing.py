@@ -15,6 +15,7 @@ from typing import Protocol
 import structlog
 
 from jackfield.clock import Clock, Moment
+from jackfield.problems import Unavailable
 from jackfield.units import Store, Unit, alone
 
 log = structlog.get_logger()
@@ -73,16 +74,35 @@ class Withdrawer:
         self._left: dict[Withdrawal, int] = {}  # up to which number, where it has begun here
 
     async def take_slices(self) -> bool:
-        """Take a slice of each; return whether anything is left."""
+        """Take a slice of each; return whether there is more to take now.
+
+        Raises `Unavailable` when the database cannot be reached.
+        """
         marked = await self._store.read(self._withdrawals.begun())
         left = {each: self._left.get(each, each.up_to) for each in marked}
-        self._left = {}
-        for withdrawal, up_to in left.items():
-            work = self._withdrawals.take_slice(withdrawal, up_to=up_to, now=self._clock())
-            rest = await self._store.commit(alone(work))
-            if rest is None:
-                log.info("withdrawal.ended", lane=withdrawal.lane, account=withdrawal.account_id)
-                self._ended()
-            else:
-                self._left[withdrawal] = rest
-        return bool(self._left)
+        for withdrawal in left.keys() - self._left.keys():
+            log.info("withdrawal.begun", lane=withdrawal.lane, account=withdrawal.account_id)
+        self._left = left
+        rests = [await self._take_or_log(each, up_to) for each, up_to in left.items()]
+        return any(rests)
+
+    async def _take_or_log(self, withdrawal: Withdrawal, up_to: int) -> bool:
+        try:
+            return await self._take(withdrawal, up_to)
+        except Unavailable:
+            raise
+        except Exception:
+            # A bug met with one must not keep every other one, and all releases, waiting.
+            log.exception("withdrawal.broke", number=withdrawal.number)
+            return False
+
+    async def _take(self, withdrawal: Withdrawal, up_to: int) -> bool:
+        """Take a slice; return whether there is more."""
+        work = self._withdrawals.take_slice(withdrawal, up_to=up_to, now=self._clock())
+        rest = await self._store.commit(alone(work))
+        if rest is not None:
+            self._left[withdrawal] = rest
+            return True
+        log.info("withdrawal.ended", lane=withdrawal.lane, account=withdrawal.account_id)
+        self._ended()
+        return False
