@@ -16,23 +16,29 @@ from databases import change as change_past_the_store
 from databases import look
 from dispatching import dispatching, states, until_nothing_is_left
 from due import due
-from jackfield import links
-from jackfield.accounts import Account
-from jackfield.applications import Application, Description, change, remove
+from jackfield.applications import remove
 from jackfield.clock import Moment
 from jackfield.deliveries import Attempt, Outcome, Pending
 from jackfield.delivery import release, withdrawing
 from jackfield.delivery.withdrawing import Withdrawal, Withdrawer
-from jackfield.storage import accounts, applications, deliveries, held, replaying
+from jackfield.storage import applications, deliveries, held, replaying
 from jackfield.storage import withdrawing as withdrawals
 from jackfield.units import Unit, alone
 from receiver import Receiver
+from taking_back import (
+    DESK,
+    NOW,
+    OWN,
+    THEN,
+    delete,
+    give,
+    owed,
+    release_all,
+    take_all,
+    withdrawer,
+)
 from world import World, said
 
-THEN = Moment(1_700_000_000_000)
-NOW = Moment(4_000_000_000_000)
-DESK = "https://desk.example/in"
-OWN = "https://own.example/in"
 PEOPLE = ("700000000000001", "700000000000002", "700000000000003")
 
 
@@ -42,61 +48,6 @@ def slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(withdrawing, "RANGE", 3)
     monkeypatch.setattr(withdrawing, "SLICE", 3)
     monkeypatch.setattr(release, "SLICE", 3)
-
-
-async def give(world: World, application: Application, url: str | None) -> None:
-    """Let an application have this URL, or none."""
-    there = await world.store.read(applications.find(application.id))
-    assert there is not None
-    described = Description(
-        there.name,
-        there.public_key,
-        there.webhook_version,
-        url,
-        there.status_url,
-        there.document,
-    )
-    work = change(there.id, described, api_key=there.api_key, applications=applications)
-    await world.store.commit(work)
-
-
-async def delete(world: World, account: Account) -> None:
-    work = links.delete(
-        account.provider,
-        account.external_id,
-        api_key=account.api_key,
-        now=NOW,
-        accounts=accounts,
-    )
-    await world.store.commit(alone(work))
-
-
-def withdrawer(world: World) -> Withdrawer:
-    return Withdrawer(world.store, withdrawals, clock=lambda: NOW, ended=lambda: None)
-
-
-async def take_all(world: World) -> None:
-    one = withdrawer(world)
-    while await one.take_slices():
-        pass
-
-
-async def release_all(world: World) -> None:
-    for account_id in await world.store.read(held.releasing()):
-        while await world.store.commit(
-            alone(release.release_slice(account_id, now=NOW, held=held))
-        ):
-            pass
-
-
-async def owed(database_url: str) -> list[tuple[str, str | None]]:
-    """Return what is to be done, in its order: what was said, and the application it is for."""
-    rows = await look(
-        database_url,
-        "SELECT d.body, d.application_id FROM pending p JOIN deliveries d ON d.id = p.subject "
-        "ORDER BY p.number",
-    )
-    return [(msgspec.json.decode(bytes(body))["text"], bound) for body, bound in rows]
 
 
 async def marks(database_url: str) -> int:

@@ -194,8 +194,7 @@ class Releaser:
             self._news.clear()
             try:
                 await self._sweep()
-                if await self._withdrawer.take_slices():
-                    self._news.set()  # by turns with what is released
+                await self._take_back()
                 for account_id in await self._store.read(self._held.releasing()):
                     await self._release_or_log(account_id)
                 if self._clock() >= self._expiry_due:
@@ -207,6 +206,11 @@ class Releaser:
             except Exception:
                 log.exception("releaser.broke")
                 await asyncio.sleep(_AFTER_TROUBLE)
+
+    async def _take_back(self) -> None:
+        """Take a slice of what is taken back, by turns with what is released."""
+        if await self._withdrawer.take_slices():
+            self._news.set()
 
     async def _release_or_log(self, account_id: int) -> None:
         try:
@@ -225,6 +229,7 @@ class Releaser:
             if count:
                 log.info("held.released", account=account_id, messages=count)
                 self._released()
+                await self._take_back()
 
     async def _expire_behind_pauses(self, now: Moment, *, before: Moment) -> None:
         """Keep as dead what waited for a paused URL for as long as it might wait for a link."""

@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from jackfield.clock import Clock, Moment, after
-from jackfield.deliveries import Deliveries, Pending
+from jackfield.deliveries import Deliveries, Pending, Target
 from jackfield.delivery.destinations import Destinations, Limits
 from jackfield.delivery.gates import Gate, Gates
 from jackfield.delivery.lanes import Lane, Lanes
@@ -146,9 +146,12 @@ class Supply:
         if later is not None:
             lanes.remind(lane.number, later)
         ready, behind = self._sorted(due, busy=busy, is_all=is_all)
-        if lane.gate is None and not await self._found_gate(lane, ready):
-            # What is taken back slice by slice is still there; whoever ends that wakes us.
-            ready, is_all = [], True
+        if lane.gate is None:
+            there = await self._target(ready)
+            ready = [] if there is None else ready
+            if there is not None and not await self._has_gate(lane, *there):
+                # What is taken back slice by slice is still there; whoever ends that wakes us.
+                ready, is_all = [], True
         lanes.fill(lane, ready, is_all=is_all)
         await asyncio.gather(
             *[self._store.commit(self._deliveries.wait_behind(item)) for item in behind]
@@ -168,18 +171,21 @@ class Supply:
                 (ready if item.is_head else behind).append(item)
         return ready, behind
 
-    async def _found_gate(self, lane: Lane, ready: Sequence[Pending]) -> bool:
-        """Find out where a lane goes, and hold all of it where that is nowhere."""
+    async def _target(self, ready: Sequence[Pending]) -> tuple[Pending, Target] | None:
+        """Return where a lane goes, by the first of it that is still there."""
         for item in ready:
             target = await self._store.read(self._deliveries.target(item.subject))
-            if target is None:
-                continue  # erased since it was looked for, which says nothing of the others
-            if target.url is None:
-                await self._store.commit(self.taken_back(item))
-                return False
-            lane.gate = self._gates.of(target.api_key, target.url)
-            return True
-        return False
+            if target is not None:
+                return item, target
+        return None  # all were erased since they were looked for, which says nothing of the others
+
+    async def _has_gate(self, lane: Lane, item: Pending, target: Target) -> bool:
+        """Give a lane its gate; hold all of it where it goes nowhere."""
+        if target.url is None:
+            await self._store.commit(self.taken_back(item))
+            return False
+        lane.gate = self._gates.of(target.api_key, target.url)
+        return True
 
     async def _survey(self, lanes: Lanes, now: Moment) -> None:
         """Find every lane with something to do, learn how URLs are doing, and where lanes go."""

@@ -8,7 +8,7 @@ from jackfield.balance import Tally
 from jackfield.clock import Moment
 from jackfield.crashpoints import Crashpoint, reach
 from jackfield.deliveries import Attempt, Outgoing, Pending, conversation_aside
-from jackfield.storage.dialects import Prepared, insert
+from jackfield.storage.dialects import Prepared, by_its_key, insert
 from jackfield.storage.giving_up import IS_ORPHANED, bury, expire
 from jackfield.storage.lanes import URL, due, hurry, lanes, target
 from jackfield.storage.tables import applications, attempts, deliveries, pending, tenants
@@ -71,7 +71,7 @@ _FINISH = Prepared(
 # Its application went while it was being called, and it answered that it has it (ruling R15).
 _ACCEPTED_BEFORE_IT_WENT = Prepared(
     update(deliveries)
-    .where(deliveries.c.id == bindparam("delivery_id"), deliveries.c.state == "held")
+    .where(deliveries.c.id == bindparam("delivery_id"), by_its_key(deliveries.c.state) == "held")
     .values(state="delivered", held_because=None, finished_at=bindparam("now"))
     .returning(deliveries.c.id),
 )

@@ -31,7 +31,8 @@ _newest_pending = (
     .where(
         pending.c.account_id == bindparam("account_id"),
         pending.c.kind == "deliver",
-        pending.c.number <= bindparam("up_to"),
+        # The sum keeps the primary key out of it: an account's rows are found by the account.
+        pending.c.number + 0 <= bindparam("up_to"),
     )
     .limit(bindparam("limit", type_=Integer))
 )

@@ -13,7 +13,7 @@ from jackfield.deliveries import Binding, Receiver, conversation, lane, shard
 from jackfield.delivery.release import HeldMessage, Release
 from jackfield.storage.arrivals import PENDING, RECEIVER_COLUMNS
 from jackfield.storage.arrivals import receiver as to_receiver
-from jackfield.storage.dialects import Prepared
+from jackfield.storage.dialects import Prepared, by_its_key
 from jackfield.storage.tables import (
     accounts,
     applications,
@@ -60,7 +60,7 @@ _OLDEST = Prepared(
 
 _RELEASE = Prepared(
     update(deliveries)
-    .where(deliveries.c.id == bindparam("delivery_id"), deliveries.c.state == "held")
+    .where(deliveries.c.id == bindparam("delivery_id"), by_its_key(deliveries.c.state) == "held")
     .values(
         state="pending",
         held_because=None,

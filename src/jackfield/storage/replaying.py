@@ -15,7 +15,7 @@ from jackfield.delivery.copying import Copy, Original, Told
 from jackfield.delivery.records import Kind, State
 from jackfield.delivery.replaying import PutBack
 from jackfield.storage.arrivals import PENDING
-from jackfield.storage.dialects import Prepared, insert
+from jackfield.storage.dialects import Prepared, by_its_key, insert
 from jackfield.storage.held import IS_HEARD
 from jackfield.storage.tables import accounts, applications, deliveries, messages, tenants
 from jackfield.units import Row, Steps, tally, unit
@@ -24,7 +24,7 @@ _DONE = (State.DELIVERED, State.DEAD)
 
 _is_done = (
     deliveries.c.id == bindparam("delivery_id"),
-    deliveries.c.state == bindparam("old_state"),
+    by_its_key(deliveries.c.state) == bindparam("old_state"),
 )
 
 _its_target_is_there = or_(

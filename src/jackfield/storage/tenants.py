@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Integer, Text, bindparam, delete, func, select, text, update
+from sqlalchemy import Integer, Text, bindparam, delete, func, or_, select, text, update
 
 from jackfield.auth import SecretKind, StoredSecret
 from jackfield.clock import Moment
@@ -16,6 +16,7 @@ from jackfield.storage.tables import (
     signature_secrets,
     tenants,
 )
+from jackfield.storage.withdrawal_marks import WILL_HOLD
 from jackfield.tenants import SecretRow, Tenant, TenantChange
 from jackfield.units import Row, Steps, unit
 
@@ -93,7 +94,7 @@ _holds = (
 )
 _RELEASE_HELD = Prepared(
     update(accounts)
-    .where(accounts.c.api_key == bindparam("of"), _holds)
+    .where(accounts.c.api_key == bindparam("of"), or_(_holds, WILL_HOLD))
     .values(releasing=1)
     .returning(accounts.c.id),
 )

@@ -15,10 +15,10 @@ from jackfield.deliveries import Held, Pending
 from jackfield.deliveries import lane as lane_of
 from jackfield.delivery import withdrawing
 from jackfield.delivery.withdrawing import Withdrawal
-from jackfield.storage.dialects import Prepared
+from jackfield.storage.dialects import Prepared, by_its_key
 from jackfield.storage.lanes import QUEUES
 from jackfield.storage.tables import accounts, applications, deliveries, pending, tenants
-from jackfield.storage.withdrawal_marks import is_marked, mark_lane
+from jackfield.storage.withdrawal_marks import WILL_HOLD, is_marked, mark_lane
 from jackfield.units import Steps, Unit, alone, unit
 
 _NEWEST = 2**63 - 1
@@ -82,7 +82,7 @@ _TAKE_BACK = Prepared(
         exists(
             select(deliveries.c.id).where(
                 deliveries.c.id == pending.c.subject,
-                deliveries.c.state == "held",
+                by_its_key(deliveries.c.state) == "held",
             ),
         ),
     ),
@@ -134,6 +134,9 @@ _ARRIVE_BEHIND = Prepared(
     update(accounts)
     .where(
         _of_the_application,
+        exists().where(
+            pending.c.account_id == accounts.c.id, pending.c.lane == bindparam("of_lane")
+        ),
         accounts.c.api_key.in_(
             select(tenants.c.api_key).where(tenants.c.inbound_url.is_not(None)),
         ),
@@ -160,11 +163,9 @@ _RELEASE = Prepared(
     update(accounts)
     .where(
         _of_the_application,
-        exists(
-            select(deliveries.c.id).where(
-                deliveries.c.account_id == accounts.c.id,
-                deliveries.c.state == "held",
-            ),
+        or_(
+            exists().where(deliveries.c.account_id == accounts.c.id, deliveries.c.state == "held"),
+            WILL_HOLD,
         ),
     )
     .values(releasing=1),
@@ -202,6 +203,8 @@ def _take_back(item: Pending, *, now: Moment) -> Steps[None]:
         return  # and what came after the mark has its turn when it has gone
     rows = yield _WHOSE(delivery_id=item.subject)
     for api_key, application_id in rows:
+        if lane_of(api_key, application_id) != item.lane:
+            return  # it is held already, and bound to nobody
         rest = yield from _take(item.lane, up_to=_NEWEST, now=now)
         if rest is not None:
             yield from mark_lane(item.lane, api_key, application_id, up_to=rest)
@@ -227,14 +230,14 @@ def _begin(application_id: str, *, then_unlink: bool) -> Steps[None]:
     lane = lane_of(api_key, application_id)
     span = yield from _span(_NEWEST)
     if span is not None and span.rest is not None and (yield from _is_owed(lane)):
-        yield _ARRIVE_BEHIND(of_application=application_id)
+        yield _ARRIVE_BEHIND(of_application=application_id, of_lane=lane)
     if then_unlink:
         yield _UNLINK(of_application=application_id)
-    if span is not None:
-        yield from _hold(lane, span)
-        if span.rest is not None and (yield from _is_owed(lane)):
-            # From the top once more: its tests are ended by whoever comes for the rest.
-            yield from mark_lane(lane, api_key, application_id, up_to=span.high)
+    # With what other processes were storing for its accounts until these were changed.
+    yield from _hold(lane, _Span(span.low if span else 0, _NEWEST, None))
+    if span is not None and span.rest is not None and (yield from _is_owed(lane)):
+        # From the top once more: its tests are ended by whoever comes for the rest.
+        yield from mark_lane(lane, api_key, application_id, up_to=span.high)
 
 
 @unit

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, bindparam, delete, select
+from sqlalchemy import Column, bindparam, delete, exists, select
 
 from jackfield.delivery.withdrawing import Withdrawal
 from jackfield.storage.dialects import Prepared, insert
-from jackfield.storage.tables import withdrawals
+from jackfield.storage.tables import accounts, pending, withdrawals
 from jackfield.units import Steps, unit
 
 _VALUES = ("api_key", "lane", "application_id", "account_id", "up_to")
@@ -34,6 +34,13 @@ _HAS_LANES = Prepared(
     .where(withdrawals.c.api_key == bindparam("api_key"), withdrawals.c.lane.is_not(None))
     .limit(1),
 )
+
+# The marks first, as there are hardly ever any, and what waits for an account may be much.
+WILL_HOLD = exists().where(
+    withdrawals.c.api_key == accounts.c.api_key,
+    exists().where(pending.c.account_id == accounts.c.id, pending.c.lane == withdrawals.c.lane),
+)
+"""Of an account: something that waits for it is still to be held."""
 
 _BEGUN = Prepared(
     select(withdrawals.c.number, *(withdrawals.c[name] for name in _VALUES)).order_by(

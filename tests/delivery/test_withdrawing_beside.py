@@ -1,0 +1,330 @@
+"""What else may happen while a lane is taken back: URLs elsewhere, other processes, releases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import asyncpg
+import pytest
+from sqlalchemy import update
+
+from databases import change, look, open_store
+from dispatching import LIMITS, rows_of
+from due import due
+from jackfield.applications import remove
+from jackfield.clock import Moment
+from jackfield.deliveries import lane
+from jackfield.delivery import release, withdrawing
+from jackfield.delivery.lanes import Lanes
+from jackfield.delivery.release import Releaser
+from jackfield.delivery.supply import Supply
+from jackfield.delivery.withdrawing import Withdrawal
+from jackfield.storage import applications, deliveries, destinations, held, tenants
+from jackfield.storage import withdrawing as withdrawals
+from jackfield.storage.dialects import Prepared
+from jackfield.storage.tables import pending
+from jackfield.tenants import TenantChange
+from jackfield.units import Steps, Unit, alone, unit
+from taking_back import (
+    DESK,
+    NOW,
+    OWN,
+    THEN,
+    delete,
+    give,
+    owed,
+    release_all,
+    take_all,
+    take_back_what_is_nowhere,
+    withdrawer,
+)
+from world import Clock, World, said
+
+
+@pytest.fixture
+def slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a few messages too many for one transaction."""
+    monkeypatch.setattr(withdrawing, "RANGE", 3)
+    monkeypatch.setattr(release, "SLICE", 3)
+
+
+@unit
+def _let(api_key: str, url: str | None) -> Steps[None]:
+    """Give a tenant its own URL, or none, as its operator's command does."""
+    before = yield from tenants.claim_to_let_in(api_key)
+    assert before is not None
+    wanted = TenantChange(name=before.name, inbound_url=url, status_url=None)
+    yield from tenants.change(api_key, wanted)
+    if before.inbound_url is None and url is not None:
+        yield from tenants.release_held(api_key)
+
+
+async def let_tenant(world: World, url: str | None) -> None:
+    await world.store.commit(alone(_let("acme0001", url)))
+
+
+async def first_and_last(database_url: str) -> list[tuple[str, str | None]]:
+    """Return what is owed of the two messages that the tests are about: 0 and 9."""
+    return [each for each in await owed(database_url) if each[0] in {"0", "9"}]
+
+
+@pytest.mark.usefixtures("slices")
+@pytest.mark.parametrize("is_deleted", [True, False])
+async def test_a_tenant_that_gains_a_url_in_the_middle_hears_what_is_older_first(
+    world: World, database_url: str, *, is_deleted: bool
+) -> None:
+    await world.tenant()
+    desk = await world.application(DESK)
+    quiet, busy = await world.page("1", application=desk), await world.page("2", application=desk)
+    await world.hear(said("0", to=quiet), at=THEN)
+    await world.hear(*[said(str(n), to=busy) for n in range(1, 6)], at=THEN)
+    if is_deleted:
+        await world.store.commit(remove(desk.id, api_key=desk.api_key, applications=applications))
+    else:
+        await give(world, desk, None)
+
+    await let_tenant(world, OWN)
+    await world.hear(said("9", to=quiet), at=THEN)
+    await take_all(world)
+    await release_all(world)
+
+    assert await first_and_last(database_url) == [("0", None), ("9", None)]
+
+
+@pytest.mark.usefixtures("slices")
+async def test_an_application_that_gains_a_url_meanwhile_hears_what_is_older_first(
+    world: World, database_url: str
+) -> None:
+    await world.tenant(inbound_url=OWN)
+    desk = await world.application(None)
+    quiet, busy = await world.page("1", application=desk), await world.page("2", application=desk)
+    await world.hear(said("0", to=quiet), at=THEN)
+    await world.hear(*[said(str(n), to=busy) for n in range(1, 6)], at=THEN)
+    await let_tenant(world, None)
+    await take_back_what_is_nowhere(world)
+
+    await give(world, desk, DESK)
+    await world.hear(said("9", to=quiet), at=THEN)
+    await take_all(world)
+    await release_all(world)
+
+    assert await first_and_last(database_url) == [("0", desk.id), ("9", desk.id)]
+
+
+@asynccontextmanager
+async def nobody_stores_messages(url: str) -> AsyncIterator[None]:
+    connection = await asyncpg.connect(url)
+    try:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE messages IN SHARE MODE")
+            yield
+    finally:
+        await connection.close()
+
+
+async def until_waiting(url: str, number: int) -> None:
+    async with asyncio.timeout(20):
+        while await look(url, "SELECT count(*) FROM pg_locks WHERE NOT granted") != [(number,)]:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("before", [0, 1])
+async def test_what_another_process_was_storing_is_held_with_the_rest(
+    postgres_url: str, before: int
+) -> None:
+    one, other = await open_store(postgres_url), await open_store(postgres_url)
+    world = await World(one).open()
+    await world.tenant(inbound_url=OWN)
+    desk = await world.application(DESK)
+    page = await world.page(application=desk)
+    await world.hear(*[said("before", to=page) for _ in range(before)], at=THEN)
+    elsewhere = replace(world, store=other)
+    removal = remove(desk.id, api_key=desk.api_key, applications=applications)
+    try:
+        async with nobody_stores_messages(postgres_url):
+            storing = asyncio.create_task(elsewhere.hear(said("0", to=page), at=THEN))
+            await until_waiting(postgres_url, 1)
+            removing = asyncio.create_task(one.commit(removal))
+            await until_waiting(postgres_url, 2)
+        await asyncio.gather(storing, removing)
+        await release_all(world)
+        await world.hear(said("9", to=page), at=THEN)
+        await take_back_what_is_nowhere(world)
+        await take_all(world)
+        await release_all(world)
+
+        assert await first_and_last(postgres_url) == [("0", None), ("9", None)]
+    finally:
+        await other.close()
+        await one.close()
+
+
+async def test_a_crowd_behind_a_head_that_waits_does_not_hide_others_of_a_lane_just_met(
+    world: World,
+) -> None:
+    clock = Clock()
+    await world.tenant()
+    page = await world.page(application=await world.application(DESK))
+    await world.hear(said("head", to=page, by="p"), at=clock())
+    later = Moment(clock() + 600_000)
+    await world.store.commit(rows_of(Prepared(update(pending).values(tries=1, due_at=later))))
+    await world.hear(*[said(str(n), to=page, by="p") for n in range(300)], at=clock())
+    await world.hear(said("other", to=page, by="q"), at=clock())
+    lanes = Lanes(slots=32)
+    supply = Supply(world.store, deliveries, destinations, limits=LIMITS, clock=clock)
+
+    begun = None
+    for _ in range(20):  # as the dispatcher does, without a nap while something is to be looked at
+        await supply.bring(lanes, busy=())
+        begun = begun or lanes.next(Moment(clock()))
+        if not lanes.dry():
+            break
+
+    assert begun is not None
+
+
+@pytest.mark.usefixtures("slices")
+async def test_an_attempt_that_found_no_url_marks_nothing_once_it_is_held(
+    world: World, database_url: str
+) -> None:
+    await world.tenant()
+    desk = await world.application(DESK)
+    quiet, busy = await world.page("1", application=desk), await world.page("2", application=desk)
+    await world.hear(said("0", to=quiet), at=THEN)
+    await world.hear(*[said(str(n), to=busy, by=str(n)) for n in range(10, 20)], at=THEN)
+    taking = withdrawer(world)
+    await give(world, desk, None)
+    item = (await due(world.store, NOW))[-1]
+    await taking.take_slices()  # it is held
+    await give(world, desk, DESK)
+    await taking.take_slices()  # and the mark has gone
+
+    await world.store.commit(deliveries.take_back(item, now=NOW))
+    marked = await world.store.read(withdrawals.begun())
+    await world.hear(said("9", to=quiet), at=THEN)
+    await take_all(world)
+    await release_all(world)
+
+    assert marked == []
+    assert await first_and_last(database_url) == [("0", desk.id), ("9", desk.id)]
+
+
+@pytest.mark.usefixtures("slices")
+async def test_accounts_for_which_nothing_waits_are_left_alone(
+    world: World, database_url: str
+) -> None:
+    await world.tenant(inbound_url=OWN)
+    desk = await world.application(DESK)
+    for n in range(5):
+        await world.page(f"idle{n}", application=desk)
+    busy = await world.page("busy", application=desk)
+    await world.hear(*[said(str(n), to=busy) for n in range(6)], at=THEN)
+
+    await give(world, desk, None)
+
+    assert await look(database_url, "SELECT id FROM accounts WHERE releasing = 1") == [(busy.id,)]
+
+
+class Noted:
+    """The marks, with a note of every slice."""
+
+    def __init__(self, notes: list[str]) -> None:
+        self.notes = notes
+
+    def begun(self) -> Unit[list[Withdrawal]]:
+        return withdrawals.begun()
+
+    def take_slice(self, withdrawal: Withdrawal, *, up_to: int, now: Moment) -> Unit[int | None]:
+        self.notes.append("taken")
+        return withdrawals.take_slice(withdrawal, up_to=up_to, now=now)
+
+
+@pytest.mark.usefixtures("slices")
+async def test_taking_back_goes_on_by_turns_while_much_is_released(
+    world: World, database_url: str
+) -> None:
+    await world.tenant()
+    await world.tenant("zenith01")
+    desk = await world.application(DESK)
+    page = await world.page("1", application=desk)
+    theirs = await world.page("2", api_key="zenith01")
+    await world.hear(*[said(str(n), to=theirs) for n in range(60)], at=THEN)
+    await world.hear(*[said(str(n), to=page) for n in range(12)], at=THEN)
+    await give(world, desk, None)
+    await world.link(theirs, await world.application(OWN, api_key="zenith01"))
+    notes: list[str] = []
+    releaser = Releaser(
+        world.store,
+        held,
+        deliveries,
+        destinations,
+        Noted(notes),
+        clock=lambda: NOW,
+        retention=timedelta(days=100_000),
+        released=lambda: notes.append("released"),
+    )
+
+    releaser.start()
+    async with asyncio.timeout(20):
+        while await look(database_url, "SELECT count(*) FROM withdrawals") != [(0,)]:
+            await asyncio.sleep(0.01)
+    await releaser.stop()
+
+    between = " ".join(notes).split("taken")[1:-1]
+    assert max(gap.count("released") for gap in between) <= 2
+
+
+# Rows that PostgreSQL reads, where what its planner knows is from before a large change ---------
+
+MANY = 20_000
+
+
+async def fill(url: str, *, account_id: int, lane: int) -> None:
+    """Let half of what waits be of this account and in this lane."""
+    half = "CASE WHEN g % 2 = 0 THEN {} ELSE 0 END"
+    ours, there = half.format(account_id), half.format(lane)
+    every = f"FROM generate_series(1, {MANY}) g"
+    owed = "id, kind, message_id, api_key, account_id, person, state, accepted_at"
+    waiting = "kind, subject, shard, conversation, due_at, since, tries, lane, account_id"
+    one = f"'d' || g, 'inbound', 'm' || g, 'acme0001', {ours}, 'p', 'pending', 0"
+    other = f"'deliver', 'd' || g, 0, g, 0, 0, 0, {there}, {ours}"
+    await change(url, f"INSERT INTO deliveries ({owed}) SELECT {one} {every}")
+    await change(url, f"INSERT INTO pending ({waiting}) SELECT {other} {every}")
+    await change(url, "ANALYZE")
+
+
+async def entries_read(url: str, index: str) -> int:
+    """Return how many entries of an index were read by whoever has gone since."""
+    query = f"SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = '{index}'"  # noqa: S608 -- our own
+    ((read,),) = await look(url, query)
+    return int(read)
+
+
+@pytest.mark.parametrize(
+    ("part", "index"), [("url", "ix_deliveries_held"), ("account", "pk_pending")]
+)
+async def test_a_slice_reads_what_it_takes_and_not_all_there_is(
+    postgres_url: str, part: str, index: str
+) -> None:
+    store = await open_store(postgres_url)
+    world = await World(store).open()
+    await world.tenant()
+    desk = await world.application(DESK)
+    page = await world.page(application=desk)
+    await fill(postgres_url, account_id=page.id, lane=lane("acme0001", desk.id))
+    before = await entries_read(postgres_url, index)
+
+    await (give(world, desk, None) if part == "url" else delete(world, page))
+    await take_all(world)
+    await store.close()
+
+    assert (await states_in(postgres_url))["pending"] == MANY // 2
+    assert await entries_read(postgres_url, index) - before < 3 * MANY
+
+
+async def states_in(url: str) -> dict[str, int]:
+    return dict(await look(url, "SELECT state, count(*) FROM deliveries GROUP BY state"))
