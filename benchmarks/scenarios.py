@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ def hanging(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
 
 
 def outage(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
-    """R11, scaled down: an application is down for so long at 100/s, and comes back."""
+    """R11: an application is down for so long at 100/s, and comes back."""
     number = OUTAGE_RATE * seconds
     with gateway(environ) as ours, hearing(status=503) as application:
         register(ours, "3001", application.url)
@@ -124,13 +125,15 @@ def outage(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
         application.become(200)
         application.until(number, seconds=900)
         moments = application.moments()
-        first = min(moments) - back
-        gently = sum(moment - min(moments) < 60 for moment in moments)
+        first = min(moments)
+        by_second = Counter(int(moment - first) for moment in moments)
+        gently = sum(by_second[second] for second in range(60))
         yield Finding(
             "R11",
             f"down for {seconds} s at {OUTAGE_RATE}/s, {number:,} waiting",
-            f"{refused} attempts while down; back after {first:.0f} s, {gently / 60:.0f}/s in the "
-            f"first minute, drained {max(moments) - back:.0f} s after it came back",
+            f"{refused} attempts while down; back after {first - back:.0f} s, {gently / 60:.0f}/s "
+            f"in the first minute, {max(by_second.values())} in the fullest second, drained "
+            f"{max(moments) - back:.0f} s after it came back, {application.inversions()} early",
             "first minute ≤ 100/s, drained ≤ 900 s",
         )
 
