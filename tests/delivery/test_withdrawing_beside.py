@@ -213,6 +213,17 @@ async def test_an_attempt_that_found_no_url_marks_nothing_once_it_is_held(
     assert await first_and_last(database_url) == [("0", desk.id), ("9", desk.id)]
 
 
+async def test_a_lane_that_goes_somewhere_by_now_is_not_taken_back(world: World) -> None:
+    await world.tenant()
+    page = await world.page(application=await world.application(DESK))
+    await world.hear(said("0", to=page), at=THEN)
+    (item,) = await due(world.store, NOW)
+
+    await world.store.commit(deliveries.take_back(item, now=NOW))  # it was nowhere a moment ago
+
+    assert await due(world.store, NOW) == [item]
+
+
 @pytest.mark.usefixtures("slices")
 async def test_accounts_for_which_nothing_waits_are_left_alone(
     world: World, database_url: str

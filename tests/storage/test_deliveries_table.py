@@ -168,6 +168,7 @@ async def test_who_is_held_again_is_not_set_aside_any_more(desk: Desk, database_
     failed = attempt(1, Outcome.FAILED)
     await desk.store.commit(deliveries.set_aside(head, failed, due_at=LATER, now=NOW))
 
+    await change(database_url, "UPDATE applications SET inbound_url = NULL")
     await desk.store.commit(deliveries.take_back(head, now=LATER))
 
     held = await look(database_url, "SELECT state, aside_at FROM deliveries")

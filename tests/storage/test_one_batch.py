@@ -11,7 +11,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from databases import look
+from databases import change, look
 from due import due
 from jackfield.accounts import Account, Provider
 from jackfield.clock import Moment
@@ -137,6 +137,7 @@ async def test_what_was_answered_is_delivered_although_its_lane_is_taken_back(
     world: World, store: OpenStore, page: Account, database_url: str
 ) -> None:
     item = await head(world, page)
+    await change(database_url, "UPDATE applications SET inbound_url = NULL")
 
     await in_one_batch(
         store,
@@ -153,6 +154,7 @@ async def test_what_was_taken_back_is_not_given_up(
     world: World, store: OpenStore, page: Account, database_url: str
 ) -> None:
     item = await head(world, page)
+    await change(database_url, "UPDATE applications SET inbound_url = NULL")
 
     await in_one_batch(
         store,
@@ -168,6 +170,7 @@ async def test_what_was_taken_back_is_not_set_aside(
     world: World, store: OpenStore, page: Account, database_url: str
 ) -> None:
     item = await head(world, page)
+    await change(database_url, "UPDATE applications SET inbound_url = NULL")
 
     await in_one_batch(
         store,

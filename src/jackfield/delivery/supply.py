@@ -15,7 +15,7 @@ from jackfield.delivery.destinations import Destinations, Limits
 from jackfield.delivery.gates import Gate, Gates
 from jackfield.delivery.lanes import Lane, Lanes
 from jackfield.problems import Unavailable
-from jackfield.units import Store, Unit
+from jackfield.units import Store, Unit, quick
 
 log = structlog.get_logger()
 
@@ -79,7 +79,7 @@ class Supply:
 
     def buried(self, item: Pending) -> Unit[bool]:
         """Return the unit that ends what is no longer to be done, where nobody else has."""
-        return self._deliveries.bury(item, now=self._clock())
+        return quick(self._deliveries.bury(item, now=self._clock()))
 
     async def bring(self, lanes: Lanes, *, busy: Collection[int]) -> None:
         """Fill the lanes that have run dry. `busy` are the conversations with one in flight."""

@@ -12,8 +12,8 @@ from jackfield.storage.dialects import Prepared, by_its_key, insert
 from jackfield.storage.giving_up import IS_ORPHANED, bury, expire
 from jackfield.storage.lanes import URL, due, hurry, lanes, target
 from jackfield.storage.tables import applications, attempts, deliveries, pending, tenants
+from jackfield.storage.taking_back import take_back
 from jackfield.storage.tenants import signature_secrets_of as signature_secrets
-from jackfield.storage.unbinding import take_back
 from jackfield.units import Statement, Steps, tally, unit
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jackfield.clock import Moment
 from jackfield.delivery.withdrawing import Withdrawal
 from jackfield.storage.giving_up import end_newest
-from jackfield.storage.unbinding import take_newest
+from jackfield.storage.taking_back import take_newest
 from jackfield.storage.withdrawal_marks import begun, end
 from jackfield.units import Steps, unit
 
