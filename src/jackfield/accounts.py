@@ -118,6 +118,7 @@ class Accounts(Protocol):
     def delete(self, account: Account, *, now: Moment) -> Unit[bool]:
         """Delete the account, and give up what is still owed because of it.
 
+        Nothing of it is sent any more; where it is much, it is dead slice by slice.
         False, and nothing happens, when it no longer has the version of `account`.
         """
         ...

@@ -99,7 +99,8 @@ class Applications(Protocol):
         """Unlink every account, and hold again what is still owed to the application.
 
         What has somebody else to go to (another application, or the tenant's own URL) is then
-        released to it.
+        released to it. Where much is owed it is the newest, and the rest follows slice by slice:
+        see `delivery.withdrawing`.
         """
         ...
 
