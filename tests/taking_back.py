@@ -50,6 +50,18 @@ async def delete(world: World, account: Account) -> None:
     await world.store.commit(alone(work))
 
 
+async def unlink(world: World, account: Account, application: Application) -> None:
+    work = links.unlink(
+        account.provider,
+        account.external_id,
+        application_id=application.id,
+        api_key=account.api_key,
+        accounts=accounts,
+        applications=applications,
+    )
+    await world.store.commit(work)
+
+
 def withdrawer(world: World) -> Withdrawer:
     return Withdrawer(world.store, withdrawals, clock=lambda: NOW, ended=lambda: None)
 

@@ -251,10 +251,11 @@ class Deliveries(Protocol):
         """Keep at most `limit` whose 24 hours began before that as dead; return how many."""
         ...
 
-    def take_back(self, pending: Pending, *, now: Moment) -> Unit[None]:
+    def take_back(self, pending: Pending, *, now: Moment) -> Unit[bool]:
         """Hold all that is pending in its lane, which goes nowhere any more; tests are dead.
 
-        Where that is much, the newest, and the rest slice by slice.
+        Where that is much, the newest, and the rest slice by slice. Returns False where there is
+        nothing to do: it is being taken back already, or the lane goes somewhere by now.
         """
         ...
 

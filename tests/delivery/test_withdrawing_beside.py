@@ -23,6 +23,7 @@ from jackfield.delivery.lanes import Lanes
 from jackfield.delivery.release import Releaser
 from jackfield.delivery.supply import Supply
 from jackfield.delivery.withdrawing import Withdrawal
+from jackfield.messages import Event
 from jackfield.storage import applications, deliveries, destinations, held, tenants
 from jackfield.storage import withdrawing as withdrawals
 from jackfield.storage.dialects import Prepared
@@ -40,6 +41,7 @@ from taking_back import (
     release_all,
     take_all,
     take_back_what_is_nowhere,
+    unlink,
     withdrawer,
 )
 from world import Clock, World, said
@@ -132,35 +134,118 @@ async def until_waiting(url: str, number: int) -> None:
             await asyncio.sleep(0.01)
 
 
+@asynccontextmanager
+async def stored_elsewhere_while(
+    world: World, url: str, *said_there: Event
+) -> AsyncIterator[None]:
+    """Let another process be storing this, until what is done here waits for it or has ended."""
+    other = await open_store(url)
+    try:
+        async with nobody_stores_messages(url):
+            storing = asyncio.create_task(replace(world, store=other).hear(*events, at=THEN))
+            await until_waiting(url, 1)
+            yield
+        await storing
+    finally:
+        await other.close()
+
+
+@pytest.fixture
+async def on_postgres(postgres_url: str) -> AsyncIterator[World]:
+    store = await open_store(postgres_url)
+    yield await World(store).open()
+    await store.close()
+
+
 @pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize("is_deleted", [True, False])
 async def test_what_another_process_was_storing_is_held_with_the_rest(
-    postgres_url: str, before: int
+    on_postgres: World, postgres_url: str, *, before: int, is_deleted: bool
 ) -> None:
-    one, other = await open_store(postgres_url), await open_store(postgres_url)
-    world = await World(one).open()
+    world = on_postgres
     await world.tenant(inbound_url=OWN)
     desk = await world.application(DESK)
     page = await world.page(application=desk)
     await world.hear(*[said("before", to=page) for _ in range(before)], at=THEN)
-    elsewhere = replace(world, store=other)
     removal = remove(desk.id, api_key=desk.api_key, applications=applications)
-    try:
-        async with nobody_stores_messages(postgres_url):
-            storing = asyncio.create_task(elsewhere.hear(said("0", to=page), at=THEN))
-            await until_waiting(postgres_url, 1)
-            removing = asyncio.create_task(one.commit(removal))
-            await until_waiting(postgres_url, 2)
-        await asyncio.gather(storing, removing)
-        await release_all(world)
-        await world.hear(said("9", to=page), at=THEN)
-        await take_back_what_is_nowhere(world)
-        await take_all(world)
-        await release_all(world)
 
-        assert await first_and_last(postgres_url) == [("0", None), ("9", None)]
-    finally:
-        await other.close()
-        await one.close()
+    async with stored_elsewhere_while(world, postgres_url, said("0", to=page)):
+        going = world.store.commit(removal) if is_deleted else give(world, desk, None)
+        removing = asyncio.create_task(going)
+        await until_waiting(postgres_url, 2)
+    await removing
+    await release_all(world)
+    await world.hear(said("9", to=page), at=THEN)
+    await take_back_what_is_nowhere(world)
+    await take_all(world)
+    await release_all(world)
+
+    assert await first_and_last(postgres_url) == [("0", None), ("9", None)]
+
+
+async def test_what_another_process_was_storing_stays_behind_what_is_older(
+    on_postgres: World, postgres_url: str
+) -> None:
+    world = on_postgres
+    await world.tenant()
+    desk = await world.application(DESK)
+    page = await world.page(application=desk)
+    await world.hear(said("0", to=page), at=THEN)
+
+    async with stored_elsewhere_while(world, postgres_url, said("9", to=page)):
+        removing = asyncio.create_task(give(world, desk, None))
+        await until_waiting(postgres_url, 2)
+    await removing
+    await give(world, desk, DESK)
+    await take_all(world)
+    await release_all(world)
+
+    assert await first_and_last(postgres_url) == [("0", desk.id), ("9", desk.id)]
+
+
+@pytest.mark.usefixtures("slices")
+@pytest.mark.parametrize("has_own_url", [True, False])
+async def test_what_an_account_had_left_behind_comes_before_what_arrives_meanwhile(
+    world: World, database_url: str, *, has_own_url: bool
+) -> None:
+    await world.tenant(inbound_url=OWN if has_own_url else None)
+    desk, other = await world.application(DESK), await world.application(f"{DESK}/other")
+    moved, busy = await world.page("1", application=desk), await world.page("2", application=desk)
+    await world.hear(said("0", to=moved), at=THEN)
+    await world.hear(*[said(str(n), to=busy) for n in range(10, 16)], at=THEN)
+    await unlink(world, moved, desk)
+    if not has_own_url:
+        await world.link(moved, other)
+    await release_all(world)
+
+    await world.store.commit(remove(desk.id, api_key=desk.api_key, applications=applications))
+    await world.hear(said("9", to=moved), at=THEN)
+    await take_all(world)
+    await release_all(world)
+
+    bound = None if has_own_url else other.id
+    assert await first_and_last(database_url) == [("0", bound), ("9", bound)]
+
+
+@pytest.mark.usefixtures("slices")
+async def test_what_waited_for_the_tenants_own_url_comes_before_what_arrives_meanwhile(
+    world: World, database_url: str
+) -> None:
+    await world.tenant(inbound_url=OWN)
+    desk = await world.application(DESK)
+    linked, busy = await world.page("1"), await world.page("2")
+    await world.hear(said("0", to=linked), at=THEN)
+    await world.hear(*[said(str(n), to=busy) for n in range(10, 16)], at=THEN)
+    await world.link(linked, desk)
+    await release_all(world)
+
+    await let_tenant(world, None)
+    await take_back_what_is_nowhere(world)
+    await world.hear(said("9", to=linked), at=THEN)
+    await take_all(world)
+    await release_all(world)
+
+    assert await first_and_last(database_url) == [("0", desk.id), ("9", desk.id)]
 
 
 async def test_a_crowd_behind_a_head_that_waits_does_not_hide_others_of_a_lane_just_met(
@@ -225,19 +310,26 @@ async def test_a_lane_that_goes_somewhere_by_now_is_not_taken_back(world: World)
 
 
 @pytest.mark.usefixtures("slices")
+@pytest.mark.parametrize("gains", ["nobody", "application", "tenant"])
 async def test_accounts_for_which_nothing_waits_are_left_alone(
-    world: World, database_url: str
+    world: World, database_url: str, gains: str
 ) -> None:
-    await world.tenant(inbound_url=OWN)
+    await world.tenant(inbound_url=None if gains == "tenant" else OWN)
     desk = await world.application(DESK)
     for n in range(5):
         await world.page(f"idle{n}", application=desk)
-    busy = await world.page("busy", application=desk)
-    await world.hear(*[said(str(n), to=busy) for n in range(6)], at=THEN)
+    quiet, busy = await world.page("1", application=desk), await world.page("2", application=desk)
+    await world.hear(said("0", to=quiet), at=THEN)
+    await world.hear(*[said(str(n), to=busy) for n in range(10, 16)], at=THEN)
 
     await give(world, desk, None)
+    if gains == "application":
+        await give(world, desk, DESK)
+    if gains == "tenant":
+        await let_tenant(world, OWN)
 
-    assert await look(database_url, "SELECT id FROM accounts WHERE releasing = 1") == [(busy.id,)]
+    query = "SELECT id FROM accounts WHERE releasing = 1 ORDER BY id"
+    assert await look(database_url, query) == [(quiet.id,), (busy.id,)]
 
 
 class Noted:

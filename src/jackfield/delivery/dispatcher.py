@@ -196,7 +196,8 @@ class Dispatcher:
         if attempt.outcome is Outcome.NOWHERE:
             gate.abandon()
             self._lanes.goes_nowhere(start.lane)
-            await self._commit(self._supply.taken_back(item))
+            await self._supply.take_back(item, self._commit)
+            self._lanes.heard(item.lane)  # it may go somewhere by now
             return
         was_sound = gate.destination.is_sound
         recorded = self._recorder.recorded(item, attempt, gate, now=now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -72,10 +72,12 @@ class Supply:
         """Return the gate of a URL of a tenant."""
         return self._gates.of(api_key, url)
 
-    def taken_back(self, item: Pending) -> Unit[None]:
-        """Return the unit that holds everything in the lane of `item`, which goes nowhere."""
-        log.warning("lane.goes_nowhere", lane=item.lane)
-        return self._deliveries.take_back(item, now=self._clock())
+    async def take_back(
+        self, item: Pending, commit: Callable[[Unit[bool]], Awaitable[bool]]
+    ) -> None:
+        """Hold everything in the lane of `item`, which goes nowhere."""
+        if await commit(self._deliveries.take_back(item, now=self._clock())):
+            log.warning("lane.goes_nowhere", lane=item.lane)
 
     def buried(self, item: Pending) -> Unit[bool]:
         """Return the unit that ends what is no longer to be done, where nobody else has."""
@@ -182,7 +184,7 @@ class Supply:
     async def _has_gate(self, lane: Lane, item: Pending, target: Target) -> bool:
         """Give a lane its gate; hold all of it where it goes nowhere."""
         if target.url is None:
-            await self._store.commit(self.taken_back(item))
+            await self.take_back(item, self._store.commit)
             return False
         lane.gate = self._gates.of(target.api_key, target.url)
         return True

@@ -47,7 +47,7 @@ class Withdrawals(Protocol):
         ...
 
     def take_slice(self, withdrawal: Withdrawal, *, up_to: int, now: Moment) -> Unit[int | None]:
-        """Take back the newest of what is left, of what is numbered up to `up_to`.
+        """Take back some of what is left, of what is numbered up to `up_to`; of a lane the newest.
 
         Returns up to which number there may be more. None at the end, which is also where the
         lane goes somewhere again: the mark is gone then.

@@ -26,7 +26,7 @@ from jackfield.units import Row, Steps, tally, unit
 
 _other = pending.alias("other")
 
-_newest_pending = (
+_some_pending = (
     select(pending.c.number)
     .where(
         pending.c.account_id == bindparam("account_id"),
@@ -38,7 +38,7 @@ _newest_pending = (
 )
 _NOT_TO_BE_DONE = Prepared(
     delete(pending)
-    .where(pending.c.number.in_(_newest_pending))
+    .where(pending.c.number.in_(_some_pending))
     .returning(pending.c.subject, pending.c.conversation),
 )
 
@@ -143,12 +143,12 @@ def give_up(account_id: int, api_key: str, *, now: Moment) -> Steps[None]:
     """
     ((last,),) = yield _LAST()
     up_to = last or 0
-    if not (yield from end_newest(account_id, up_to=up_to, now=now)):
+    if not (yield from end_some(account_id, up_to=up_to, now=now)):
         yield from mark_account(account_id, api_key, up_to=up_to)
 
 
 @unit
-def end_newest(account_id: int, *, up_to: int, now: Moment) -> Steps[bool]:
+def end_some(account_id: int, *, up_to: int, now: Moment) -> Steps[bool]:
     """Let a slice of what waits for a deleted account be dead; return whether that was all."""
     limit = withdrawing.SLICE
     rows = yield _NOT_TO_BE_DONE(account_id=account_id, up_to=up_to, limit=limit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Integer, and_, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import Integer, and_, bindparam, delete, exists, func, select, update
 
 from jackfield.clock import Moment
 from jackfield.deliveries import Held, Pending
@@ -14,7 +14,7 @@ from jackfield.delivery.withdrawing import Withdrawal
 from jackfield.storage.dialects import Prepared, by_its_key
 from jackfield.storage.lanes import QUEUES
 from jackfield.storage.tables import accounts, applications, deliveries, pending, tenants
-from jackfield.storage.withdrawal_marks import is_marked, mark_lane
+from jackfield.storage.withdrawal_marks import HAS_SOMEWHERE_TO_GO, is_marked, mark_lane
 from jackfield.units import Steps, Unit, alone, unit
 
 NEWEST = 2**63 - 1
@@ -113,15 +113,7 @@ _WHOSE = Prepared(
 # Whoever has nobody else to go to waits for the next link, which marks the account itself.
 _RELEASE_ELSEWHERE = Prepared(
     update(accounts)
-    .where(
-        accounts.c.id == bindparam("account_id"),
-        or_(
-            accounts.c.application_id.is_not(None),
-            accounts.c.api_key.in_(
-                select(tenants.c.api_key).where(tenants.c.inbound_url.is_not(None)),
-            ),
-        ),
-    )
+    .where(accounts.c.id == bindparam("account_id"), HAS_SOMEWHERE_TO_GO)
     .values(releasing=1),
 )
 
@@ -134,24 +126,25 @@ class Span(NamedTuple):
     rest: int | None
 
 
-def take_back(item: Pending, *, now: Moment) -> Unit[None]:
+def take_back(item: Pending, *, now: Moment) -> Unit[bool]:
     """See `Deliveries.take_back`."""
     return alone(_take_back(item, now=now))
 
 
 @unit
-def _take_back(item: Pending, *, now: Moment) -> Steps[None]:
+def _take_back(item: Pending, *, now: Moment) -> Steps[bool]:
     if (yield from is_marked(item.lane)):
-        return  # and what came after the mark has its turn when it has gone
+        return False  # what came after the mark has its turn when it has gone
     rows = yield _WHOSE(delivery_id=item.subject)
     for api_key, application_id in rows:
         if lane_of(api_key, application_id) != item.lane:
-            return  # it is held already, and bound to nobody
+            return False  # it is held already, and bound to nobody
         if (yield from _goes_somewhere(api_key, application_id)):
-            return  # by now
+            return False  # by now
         rest = yield from _take(item.lane, up_to=NEWEST, now=now)
         if rest is not None:
             yield from mark_lane(item.lane, api_key, application_id, up_to=rest)
+    return bool(rows)
 
 
 @unit

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, bindparam, delete, exists, select
+from sqlalchemy import Column, bindparam, delete, exists, or_, select, update
 
 from jackfield.delivery.withdrawing import Withdrawal
 from jackfield.storage.dialects import Prepared, insert
-from jackfield.storage.tables import accounts, pending, withdrawals
+from jackfield.storage.tables import accounts, pending, tenants, withdrawals
 from jackfield.units import Steps, unit
 
 _VALUES = ("api_key", "lane", "application_id", "account_id", "up_to")
@@ -38,9 +38,23 @@ _HAS_LANES = Prepared(
 # The marks first, as there are hardly ever any, and what waits for an account may be much.
 WILL_HOLD = exists().where(
     withdrawals.c.api_key == accounts.c.api_key,
-    exists().where(pending.c.account_id == accounts.c.id, pending.c.lane == withdrawals.c.lane),
+    exists()
+    .where(pending.c.account_id == accounts.c.id, pending.c.lane == withdrawals.c.lane)
+    .correlate(accounts, withdrawals),
 )
 """Of an account: something that waits for it is still to be held."""
+
+HAS_SOMEWHERE_TO_GO = or_(
+    accounts.c.application_id.is_not(None),
+    accounts.c.api_key.in_(select(tenants.c.api_key).where(tenants.c.inbound_url.is_not(None))),
+)
+"""Of an account: what is held for it may be released, if its application has a URL."""
+
+_ARRIVE_BEHIND = Prepared(
+    update(accounts)
+    .where(accounts.c.api_key == bindparam("owner"), WILL_HOLD, HAS_SOMEWHERE_TO_GO)
+    .values(releasing=1),
+)
 
 _BEGUN = Prepared(
     select(withdrawals.c.number, *(withdrawals.c[name] for name in _VALUES)).order_by(
@@ -57,10 +71,14 @@ _END = Prepared(
 
 @unit
 def mark_lane(lane: int, api_key: str, application_id: str | None, *, up_to: int) -> Steps[None]:
-    """Note that what is owed in a lane is to be held, of what is numbered up to `up_to`."""
+    """Note that what is owed in a lane is to be held, of what is numbered up to `up_to`.
+
+    What arrives meanwhile, for an account of which something is there, is held behind it.
+    """
     yield _MARK_LANE(
         api_key=api_key, lane=lane, application_id=application_id, account_id=None, up_to=up_to
     )
+    yield _ARRIVE_BEHIND(owner=api_key)
 
 
 @unit
