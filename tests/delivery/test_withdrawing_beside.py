@@ -135,9 +135,7 @@ async def until_waiting(url: str, number: int) -> None:
 
 
 @asynccontextmanager
-async def stored_elsewhere_while(
-    world: World, url: str, *said_there: Event
-) -> AsyncIterator[None]:
+async def stored_elsewhere_while(world: World, url: str, *events: Event) -> AsyncIterator[None]:
     """Let another process be storing this, until what is done here waits for it or has ended."""
     other = await open_store(url)
     try:
