@@ -191,9 +191,13 @@ class Deliveries(Protocol):
         """Return every lane in which something has a time, with the earliest of these."""
         ...
 
-    def due(self, lanes: Mapping[int, int]) -> Unit[dict[int, list[Pending]]]:
+    def due(
+        self, lanes: Mapping[int, int], *, floors: Mapping[int, Moment]
+    ) -> Unit[dict[int, list[Pending]]]:
         """Return of each lane what is due first, at most as many as it says, in both queues.
 
+        What is due before the floor of its lane is left out: of a lane that is known to have
+        nothing there, not even what is done with needs to be looked through.
         What was never tried and what was are two queues, each in order of time and then of number.
         What will be due later is among them.
         """

@@ -5,13 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+import asyncpg
+from sqlalchemy import delete, select, update
 
+from databases import look as look_at
+from databases import open_store
 from dispatching import LIMITS, rows_of
+from jackfield.accounts import Account
 from jackfield.clock import Moment
 from jackfield.delivery.destinations import Paused
 from jackfield.delivery.lanes import Lanes, Start
-from jackfield.delivery.supply import Supply
+from jackfield.delivery.supply import SURVEY_PAUSE, Supply
 from jackfield.problems import Unavailable
 from jackfield.storage import deliveries, destinations
 from jackfield.storage.dialects import Prepared
@@ -134,3 +138,82 @@ async def test_an_erased_head_does_not_send_the_rest_of_its_lane_into_hold(world
 
     assert len(started(lanes, clock)) == 2
     assert len(await look(world, Prepared(select(pending.c.number)))) == 2
+
+
+async def looked_at(world: World, clock: Clock) -> tuple[Lanes, Supply, Account]:
+    """Return lanes that were surveyed a moment ago, when something was there, which is done."""
+    await world.tenant()
+    page = await world.page(application=await world.application("https://acme.example/in"))
+    await world.hear(said("first", to=page, by="p"), at=clock())
+    lanes, supply = Lanes(slots=32), supply_of(world, clock)
+    await supply.bring(lanes, busy=())
+    await change(world, Prepared(delete(pending)))
+    end(started(lanes, clock), lanes, supply)
+    return lanes, supply, page
+
+
+def end(starts: list[Start], lanes: Lanes, supply: Supply) -> None:
+    """Let the one thing that was started be over."""
+    (start,) = starts
+    start.gate.abandon()
+    supply.ended(start.item)
+    lanes.ended(start)
+
+
+async def test_what_was_stored_long_after_it_came_is_found_by_the_next_survey(
+    world: World,
+) -> None:
+    clock = Clock()
+    lanes, supply, page = await looked_at(world, clock)
+    await world.hear(said("late", to=page), at=Moment(clock() - 60_000))
+
+    lanes.heard(next(iter(lanes.known())).number)
+    await supply.bring(lanes, busy=())
+    at_once = started(lanes, clock)
+    clock.advance(SURVEY_PAUSE)
+    await supply.bring(lanes, busy=())
+
+    assert at_once == []
+    assert len(started(lanes, clock)) == 1
+
+
+async def test_what_comes_after_the_clock_was_put_back_is_found_at_once(world: World) -> None:
+    clock = Clock()
+    lanes, supply, page = await looked_at(world, clock)
+    clock.advance(timedelta(hours=-1))
+    await world.hear(said("earlier", to=page), at=clock())
+
+    lanes.heard(next(iter(lanes.known())).number)
+    await supply.bring(lanes, busy=())
+
+    assert len(started(lanes, clock)) == 1
+
+
+async def test_what_is_done_with_is_not_read_again_while_a_snapshot_keeps_it(
+    postgres_url: str,
+) -> None:
+    clock, many = Clock(), 300
+    store = await open_store(postgres_url)
+    world = await World(store).open()
+    await world.tenant()
+    page = await world.page(application=await world.application("https://acme.example/in"))
+    lanes, supply = Lanes(slots=many), supply_of(world, clock)
+    reader = await asyncpg.connect(postgres_url)
+    async with reader.transaction(isolation="repeatable_read"):
+        await reader.fetch("SELECT 1 FROM pending")
+        for _ in range(many):
+            clock.advance(timedelta(seconds=1))
+            await world.hear(said("hello", to=page), at=clock())
+            for lane in lanes.known():
+                lanes.heard(lane.number)
+            await supply.bring(lanes, busy=())
+            await change(world, Prepared(delete(pending)))
+            end(started(lanes, clock), lanes, supply)
+        await store.close()
+    await reader.close()
+
+    query = "SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'ix_pending_first'"
+    ((read,),) = await look_at(postgres_url, query)
+    # A survey reads all of it, every fifth second here; a look reads what is of its last seconds.
+    surveys = many / 5 * many / 2 * 3
+    assert read < surveys + many * 30

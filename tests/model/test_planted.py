@@ -78,8 +78,10 @@ def _succeed_and_call_nobody(item: Pending, attempt: Attempt, *, now: Moment) ->
 
 
 @unit
-def _everybody_is_first(lanes: Mapping[int, int]) -> Steps[dict[int, list[Pending]]]:
-    found = yield from deliveries.due(lanes)
+def _everybody_is_first(
+    lanes: Mapping[int, int], *, floors: Mapping[int, Moment]
+) -> Steps[dict[int, list[Pending]]]:
+    found = yield from deliveries.due(lanes, floors=floors)
     return {lane: [replace(item, is_head=True) for item in items] for lane, items in found.items()}
 
 

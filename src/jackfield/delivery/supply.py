@@ -28,6 +28,13 @@ LANES_AT_ONCE = 64
 SURVEY_PAUSE = timedelta(seconds=5)
 """How often all lanes are looked for without being asked: another process may have filled one."""
 
+FLOOR_SLACK = timedelta(seconds=10)
+"""What is due this much earlier than anything was may still appear: stored late, by another clock.
+
+A survey finds whatever is older. Where a reader's snapshot keeps PostgreSQL from cleaning up, a
+look from the very beginning would read all that was done since.
+"""
+
 HURRY_SLICE = 500
 
 
@@ -50,12 +57,16 @@ class Supply:
         self._clock = clock
         self._gates = Gates(limits)
         self._survey_due = Moment(0)
+        self._surveyed_at = Moment(0)
+        self._floors: dict[int, Moment] = {}  # of the lanes that had something
+        self._floor = Moment(0)  # of all others
         self._resumed: set[Gate] = set()  # whose waiting items are not all let go yet
         self._ended: set[int] = set()  # numbers, since the last look at what is due began
 
     def forget(self) -> None:
         """Begin anew: another process may have delivered meanwhile."""
         self._gates.forget()
+        self._floors, self._floor = {}, Moment(0)
         self._resumed.clear()
         self._ended.clear()
         self.restock()
@@ -86,9 +97,10 @@ class Supply:
     async def bring(self, lanes: Lanes, *, busy: Collection[int]) -> None:
         """Fill the lanes that have run dry. `busy` are the conversations with one in flight."""
         now = self._clock()
-        if now >= self._survey_due:
+        if not self._surveyed_at <= now < self._survey_due:  # or the clock was put back
             self._survey_due = after(now, SURVEY_PAUSE)
             await self._survey(lanes, now)
+            self._surveyed_at = now
         lanes.wakes_at(now)
         dry = lanes.dry()[:LANES_AT_ONCE]
         if not dry:
@@ -98,7 +110,8 @@ class Supply:
             lanes.looking(lane)
         wanted = {lane.number: WINDOW + lane.in_flight for lane in dry}
         try:
-            found = await self._store.read(self._deliveries.due(wanted))
+            floors = {number: self._floors.get(number, self._floor) for number in wanted}
+            found = await self._store.read(self._deliveries.due(wanted, floors=floors))
             for lane in dry:
                 await self._fill(lanes, lane, found[lane.number], busy=busy, now=now)
         except BaseException:
@@ -193,6 +206,11 @@ class Supply:
         """Find every lane with something to do, learn how URLs are doing, and where lanes go."""
         self._resumed.update(self._gates.learn(await self._store.read(self._destinations.known())))
         there = await self._store.read(self._deliveries.lanes())
+        self._floor = after(now, -FLOOR_SLACK)
+        self._floors = {
+            number: min(after(earliest, -FLOOR_SLACK), self._floor)
+            for number, earliest in there.items()
+        }
         for number, earliest in there.items():
             lane = lanes.find(number)
             if earliest > now:

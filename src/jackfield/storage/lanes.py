@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from sqlalchemy import (
     BigInteger,
@@ -76,11 +77,17 @@ def _due(queue: ColumnElement[bool]) -> Select[tuple[object, ...]]:
             pending.c.tries,
             head.scalar_subquery(),
         )
-        .where(queue, pending.c.lane == bindparam("lane", type_=BigInteger))
+        .where(
+            queue,
+            pending.c.lane == bindparam("lane", type_=BigInteger),
+            pending.c.due_at >= bindparam("due_from"),
+        )
         .order_by(pending.c.due_at, pending.c.number)
         .limit(bindparam("limit", type_=Integer))
     )
 
+
+_NO_FLOORS: Mapping[int, Moment] = MappingProxyType({})
 
 _LANES = [_lanes_of(queue) for queue in QUEUES]  # type: ignore[arg-type] # a condition in words
 _DUE = [Prepared(_due(queue)) for queue in QUEUES]  # type: ignore[arg-type] # the same
@@ -123,12 +130,17 @@ def lanes() -> Steps[dict[int, Moment]]:
 
 
 @unit
-def due(lanes: Mapping[int, int]) -> Steps[dict[int, list[Pending]]]:
+def due(
+    lanes: Mapping[int, int], *, floors: Mapping[int, Moment] = _NO_FLOORS
+) -> Steps[dict[int, list[Pending]]]:
     """See `Deliveries.due`."""
     found: dict[int, list[Pending]] = {lane: [] for lane in lanes}
     for prepared in _DUE:
         rows = yield prepared.many(
-            [{"lane": lane, "limit": limit} for lane, limit in lanes.items()]
+            [
+                {"lane": lane, "limit": limit, "due_from": floors.get(lane, 0)}
+                for lane, limit in lanes.items()
+            ]
         )
         for row in rows:
             item = _pending(row)
