@@ -192,7 +192,7 @@ async def test_what_comes_after_the_clock_was_put_back_is_found_at_once(world: W
 async def test_what_is_done_with_is_not_read_again_while_a_snapshot_keeps_it(
     postgres_url: str,
 ) -> None:
-    clock, many = Clock(), 300
+    clock, many = Clock(), 150
     store = await open_store(postgres_url)
     world = await World(store).open()
     await world.tenant()
