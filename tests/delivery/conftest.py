@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jackfield.delivery import release, withdrawing
 from jackfield.storage.opening import OpenStore
 from world import World
 
@@ -11,3 +12,11 @@ from world import World
 @pytest.fixture
 async def world(store: OpenStore) -> World:
     return await World(store).open()
+
+
+@pytest.fixture
+def slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a few messages too many for one transaction."""
+    monkeypatch.setattr(withdrawing, "RANGE", 3)
+    monkeypatch.setattr(withdrawing, "SLICE", 3)
+    monkeypatch.setattr(release, "SLICE", 3)

@@ -19,7 +19,7 @@ from due import due
 from jackfield.applications import remove
 from jackfield.clock import Moment
 from jackfield.deliveries import Attempt, Outcome, Pending
-from jackfield.delivery import release, withdrawing
+from jackfield.delivery import release
 from jackfield.delivery.withdrawing import Withdrawal, Withdrawer
 from jackfield.storage import applications, deliveries, held, replaying
 from jackfield.storage import withdrawing as withdrawals
@@ -39,15 +39,9 @@ from taking_back import (
 )
 from world import World, said
 
+pytestmark = pytest.mark.usefixtures("slices")
+
 PEOPLE = ("700000000000001", "700000000000002", "700000000000003")
-
-
-@pytest.fixture(autouse=True)
-def slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make a few messages too many for one transaction."""
-    monkeypatch.setattr(withdrawing, "RANGE", 3)
-    monkeypatch.setattr(withdrawing, "SLICE", 3)
-    monkeypatch.setattr(release, "SLICE", 3)
 
 
 async def marks(database_url: str) -> int:

@@ -18,7 +18,6 @@ from due import due
 from jackfield.applications import remove
 from jackfield.clock import Moment
 from jackfield.deliveries import lane
-from jackfield.delivery import release, withdrawing
 from jackfield.delivery.lanes import Lanes
 from jackfield.delivery.release import Releaser
 from jackfield.delivery.supply import Supply
@@ -45,13 +44,6 @@ from taking_back import (
     withdrawer,
 )
 from world import Clock, World, said
-
-
-@pytest.fixture
-def slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make a few messages too many for one transaction."""
-    monkeypatch.setattr(withdrawing, "RANGE", 3)
-    monkeypatch.setattr(release, "SLICE", 3)
 
 
 @unit

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from sqlalchemy import (
     BigInteger,
@@ -87,8 +86,6 @@ def _due(queue: ColumnElement[bool]) -> Select[tuple[object, ...]]:
     )
 
 
-_NO_FLOORS: Mapping[int, Moment] = MappingProxyType({})
-
 _LANES = [_lanes_of(queue) for queue in QUEUES]  # type: ignore[arg-type] # a condition in words
 _DUE = [Prepared(_due(queue)) for queue in QUEUES]  # type: ignore[arg-type] # the same
 
@@ -131,7 +128,7 @@ def lanes() -> Steps[dict[int, Moment]]:
 
 @unit
 def due(
-    lanes: Mapping[int, int], *, floors: Mapping[int, Moment] = _NO_FLOORS
+    lanes: Mapping[int, int], *, floors: Mapping[int, Moment]
 ) -> Steps[dict[int, list[Pending]]]:
     """See `Deliveries.due`."""
     found: dict[int, list[Pending]] = {lane: [] for lane in lanes}

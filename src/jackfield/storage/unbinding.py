@@ -27,8 +27,8 @@ _OWNER = Prepared(
     select(applications.c.api_key).where(applications.c.id == bindparam("application_id")),
 )
 
-# In the order of their numbers, as whoever else changes several. What arrives for them in another
-# process is stored by then, and seen.
+# What another process is storing for them is stored by then, and seen. In the order of their
+# numbers, as a slice changes them.
 _LOCK = Prepared(
     select(accounts.c.id)
     .where(_of_the_application)
