@@ -72,3 +72,13 @@ async def change(database_url: str, statement: str) -> None:
 async def tenants_there(database_url: str) -> set[str]:
     """Return the API keys of all tenants."""
     return {key for (key,) in await look(database_url, "SELECT api_key FROM tenants")}
+
+
+async def entries_read(database_url: str, index: str) -> int:
+    """Return how many entries of an index of PostgreSQL those who are gone have read.
+
+    Databases are used again, so look before and after.
+    """
+    query = f"SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = '{index}'"  # noqa: S608 -- our own
+    ((read,),) = await look(database_url, query)
+    return int(read)

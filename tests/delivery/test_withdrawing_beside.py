@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from sqlalchemy import update
 
-from databases import change, look, open_store
+from databases import change, entries_read, look, open_store
 from dispatching import LIMITS, rows_of
 from due import due
 from jackfield.applications import remove
@@ -388,13 +388,6 @@ async def fill(url: str, *, account_id: int, lane: int) -> None:
     await change(url, f"INSERT INTO deliveries ({owed}) SELECT {one} {every}")
     await change(url, f"INSERT INTO pending ({waiting}) SELECT {other} {every}")
     await change(url, "ANALYZE")
-
-
-async def entries_read(url: str, index: str) -> int:
-    """Return how many entries of an index were read by whoever has gone since."""
-    query = f"SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = '{index}'"  # noqa: S608 -- our own
-    ((read,),) = await look(url, query)
-    return int(read)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import structlog
 from jackfield.clock import Clock, Moment, after
 from jackfield.deliveries import Deliveries, Pending, Target
 from jackfield.delivery.destinations import Destinations, Limits
+from jackfield.delivery.floors import Floors
 from jackfield.delivery.gates import Gate, Gates
 from jackfield.delivery.lanes import Lane, Lanes
 from jackfield.problems import Unavailable
@@ -27,13 +28,6 @@ LANES_AT_ONCE = 64
 
 SURVEY_PAUSE = timedelta(seconds=5)
 """How often all lanes are looked for without being asked: another process may have filled one."""
-
-FLOOR_SLACK = timedelta(seconds=10)
-"""What is due this much earlier than anything was may still appear: stored late, by another clock.
-
-A survey finds whatever is older. Where a reader's snapshot keeps PostgreSQL from cleaning up, a
-look from the very beginning would read all that was done since.
-"""
 
 HURRY_SLICE = 500
 
@@ -58,15 +52,14 @@ class Supply:
         self._gates = Gates(limits)
         self._survey_due = Moment(0)
         self._surveyed_at = Moment(0)
-        self._floors: dict[int, Moment] = {}  # of the lanes that had something
-        self._floor = Moment(0)  # of all others
+        self._floors = Floors()
         self._resumed: set[Gate] = set()  # whose waiting items are not all let go yet
         self._ended: set[int] = set()  # numbers, since the last look at what is due began
 
     def forget(self) -> None:
         """Begin anew: another process may have delivered meanwhile."""
         self._gates.forget()
-        self._floors, self._floor = {}, Moment(0)
+        self._floors.forget()
         self._resumed.clear()
         self._ended.clear()
         self.restock()
@@ -110,7 +103,7 @@ class Supply:
             lanes.looking(lane)
         wanted = {lane.number: WINDOW + lane.in_flight for lane in dry}
         try:
-            floors = {number: self._floors.get(number, self._floor) for number in wanted}
+            floors = {number: self._floors.of(number) for number in wanted}
             found = await self._store.read(self._deliveries.due(wanted, floors=floors))
             for lane in dry:
                 await self._fill(lanes, lane, found[lane.number], busy=busy, now=now)
@@ -154,6 +147,7 @@ class Supply:
         now: Moment,
     ) -> None:
         window = WINDOW + lane.in_flight
+        self._floors.looked(lane.number, min((item.due_at for item in items), default=None), now)
         due = [item for item in items if item.due_at <= now]
         firsts = sum(not item.tries for item in due)
         is_all = firsts < window and len(due) - firsts < window
@@ -206,11 +200,7 @@ class Supply:
         """Find every lane with something to do, learn how URLs are doing, and where lanes go."""
         self._resumed.update(self._gates.learn(await self._store.read(self._destinations.known())))
         there = await self._store.read(self._deliveries.lanes())
-        self._floor = after(now, -FLOOR_SLACK)
-        self._floors = {
-            number: min(after(earliest, -FLOOR_SLACK), self._floor)
-            for number, earliest in there.items()
-        }
+        self._floors.surveyed(there, now)
         for number, earliest in there.items():
             lane = lanes.find(number)
             if earliest > now:

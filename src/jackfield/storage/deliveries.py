@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _earlier = pending.alias("earlier")
+_later = pending.alias("later")
 
 _WAIT_BEHIND = Prepared(
     update(pending)
@@ -81,12 +82,17 @@ _DONE = Prepared(
     delete(pending).where(pending.c.number == bindparam("this")).returning(pending.c.number),
 )
 
+# The next one comes after the one that ended, which was the first of its conversation: whatever
+# is done with, and a reader's snapshot keeps in PostgreSQL's index, lies before it.
 _CALL_NEXT = Prepared(
     update(pending)
     .where(
         pending.c.number
-        == select(func.min(_earlier.c.number))
-        .where(_earlier.c.conversation == bindparam("of_conversation"))
+        == select(func.min(_later.c.number))
+        .where(
+            _later.c.conversation == bindparam("of_conversation"),
+            _later.c.number > bindparam("ended"),
+        )
         .scalar_subquery(),
         or_(pending.c.due_at.is_(None), pending.c.due_at <= bindparam("now")),
     )
@@ -226,7 +232,7 @@ def _finish(item: Pending, attempt: Attempt, *, state: str, now: Moment) -> Step
 
 @unit
 def _call_next(item: Pending, now: Moment) -> Steps[bool]:
-    rows = yield _CALL_NEXT(of_conversation=item.conversation, now=now)
+    rows = yield _CALL_NEXT(of_conversation=item.conversation, ended=item.number, now=now)
     return bool(rows)
 
 

@@ -1,0 +1,60 @@
+"""From which moment on each lane is looked at: what is done with lies before it.
+
+Where a reader's snapshot keeps PostgreSQL from cleaning up, whatever was done since is still in
+its indexes, and a look from the very beginning would walk over all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from jackfield.clock import Moment, after
+
+LEAST_SLACK = timedelta(seconds=2)
+"""What is due this much earlier than anything was may still appear: stored late, by another clock.
+
+A survey finds whatever is older, and from then on the slack is as much as that asks for.
+"""
+
+MOST_SLACK = timedelta(minutes=1)
+
+_NARROWING = 0.9
+"""What is left of a wider slack after a survey that found nothing late."""
+
+
+class Floors:
+    """For each lane a moment before which nothing of it is due, as far as was seen."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Know nothing of any lane."""
+        self._of: dict[int, Moment] = {}  # the lanes that had something, or were looked at
+        self._of_others = Moment(0)
+        self._slack = LEAST_SLACK
+
+    def of(self, lane: int) -> Moment:
+        """Return from where on a lane is to be looked at."""
+        return self._of.get(lane, self._of_others)
+
+    def looked(self, lane: int, earliest: Moment | None, now: Moment) -> None:
+        """Note what a look at `now` found to be the earliest of a lane; None where it is empty."""
+        self._of[lane] = self._below(earliest, now)
+
+    def surveyed(self, earliest: Mapping[int, Moment], now: Moment) -> None:
+        """Note the earliest of every lane that has something: all that there is, however late."""
+        late = max(
+            (self.of(lane) - moment for lane, moment in earliest.items()),
+            default=0,
+        )
+        if late > 0:
+            self._slack = min(self._slack + timedelta(milliseconds=2 * late), MOST_SLACK)
+        else:
+            self._slack = max(self._slack * _NARROWING, LEAST_SLACK)
+        self._of_others = self._below(None, now)
+        self._of = {lane: self._below(moment, now) for lane, moment in earliest.items()}
+
+    def _below(self, earliest: Moment | None, now: Moment) -> Moment:
+        return after(now if earliest is None else min(earliest, now), -self._slack)
