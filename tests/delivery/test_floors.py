@@ -15,9 +15,21 @@ MOMENTS = st.integers(min_value=NOON - 10_000_000, max_value=NOON + 10_000_000).
 def late_by(milliseconds: int, floors: Floors, now: Moment) -> Moment:
     """Let a look and the survey after it find something that is so late."""
     floors.looked(1, None, now)
+    floors.surveying()
     found = Moment(floors.of(1) - milliseconds)
     floors.surveyed({1: found}, now)
     return found
+
+
+def test_what_was_done_with_during_a_survey_was_not_late() -> None:
+    floors = Floors()
+    floors.looked(1, NOON, NOON)
+    floors.surveying()
+    floors.looked(1, None, Moment(NOON + 60_000))
+
+    floors.surveyed({1: NOON}, NOON)
+
+    assert slack(floors) == LEAST_SLACK.total_seconds() * 1_000
 
 
 def slack(floors: Floors) -> int:

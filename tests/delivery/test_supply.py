@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -186,6 +187,60 @@ async def test_what_comes_after_the_clock_was_put_back_is_found_at_once(world: W
     await supply.bring(lanes, busy=())
 
     assert len(started(lanes, clock)) == 1
+
+
+class Crawling:
+    """A store on which a search for lanes ends when it is told to."""
+
+    def __init__(self, world: World) -> None:
+        self._store = world.store
+        self._searches: list[Unit[Any]] = []
+        self.may_end = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- whatever the store has
+        return getattr(self._store, name)
+
+    async def read(self, work: Unit[Any]) -> Any:  # noqa: ANN401 -- as a store has it
+        if work in self._searches:
+            await self.may_end.wait()
+        return await self._store.read(work)
+
+    def searching(self) -> Any:  # noqa: ANN401 -- a stand-in for a module
+        """Return the deliveries, whose searches are known to this store."""
+        store = self
+
+        class Deliveries:
+            def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- whatever the module has
+                return getattr(deliveries, name)
+
+            def lanes(self) -> Unit[Any]:
+                store._searches.append(deliveries.lanes())
+                return store._searches[-1]
+
+        return Deliveries()
+
+
+async def test_what_is_heard_of_goes_out_while_all_lanes_are_searched_for(world: World) -> None:
+    clock = Clock()
+    await world.tenant()
+    page = await world.page(application=await world.application("https://acme.example/in"))
+    accepted = await world.hear(said("hello", to=page), at=clock())
+    store = Crawling(world)
+    lanes = Lanes(slots=32)
+    supply = Supply(store, store.searching(), destinations, limits=LIMITS, clock=clock)
+    for number in accepted.lanes:
+        lanes.heard(number)
+
+    await supply.bring(lanes, busy=())
+    is_searching = supply.is_searching
+    begun = started(lanes, clock)
+    store.may_end.set()
+    await asyncio.sleep(0.01)
+    await supply.bring(lanes, busy=())
+
+    assert is_searching
+    assert len(begun) == 1
+    assert not supply.is_searching
 
 
 async def test_what_is_done_with_is_not_read_again_while_a_snapshot_keeps_it(

@@ -17,6 +17,7 @@ import structlog
 from jackfield.clock import Clock
 from jackfield.crashpoints import Crashpoint, reach
 from jackfield.deliveries import Attempt, Elsewhere, Outcome, Pending
+from jackfield.delivery.finding import PATIENCE
 from jackfield.delivery.lanes import Lanes, Start
 from jackfield.delivery.recording import Recorder
 from jackfield.delivery.supply import Supply
@@ -35,6 +36,9 @@ tried then. It raises nothing a stranger can cause.
 
 LONGEST_NAP = timedelta(seconds=5)
 """Another process may have stored something due, so nobody sleeps longer than this."""
+
+BURST = 8
+"""After so many attempts that begin, everybody else has the loop once: webhooks do not wait."""
 
 _AFTER_TROUBLE = timedelta(seconds=1)
 _GRACE = timedelta(seconds=30)
@@ -101,13 +105,14 @@ class Dispatcher:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        self._supply.forget()
 
     async def _run(self) -> None:
         while True:
             self._news.clear()
             try:
                 nap = await self._take()
-                if not self._busy:
+                if not self._busy and not self._supply.is_searching:
                     self._begun.set()
             except Unavailable:
                 log.warning("dispatcher.store_unavailable")
@@ -124,14 +129,19 @@ class Dispatcher:
             return LONGEST_NAP  # an end wakes us
         await self._supply.bring(self._lanes, busy=self._busy)
         now = self._clock()
+        begun = 0
         while (start := self._lanes.next(now)) is not None:
             self._start(start)
+            begun += 1
+            if not begun % BURST:
+                await asyncio.sleep(0)
         wakes_at = self._lanes.wakes_at(now)
         if self._lanes.dry():
             return timedelta(0)
+        longest = PATIENCE if self._supply.is_searching else LONGEST_NAP
         if wakes_at is None:
-            return LONGEST_NAP
-        return min(timedelta(milliseconds=wakes_at - now), LONGEST_NAP)
+            return longest
+        return min(timedelta(milliseconds=wakes_at - now), longest)
 
     async def _sleep(self, nap: timedelta) -> None:
         with suppress(TimeoutError):  # nothing new: look whether time made something due

@@ -34,6 +34,11 @@ class Floors:
         self._of: dict[int, Moment] = {}  # the lanes that had something, or were looked at
         self._of_others = Moment(0)
         self._slack = LEAST_SLACK
+        self.surveying()
+
+    def surveying(self) -> None:
+        """Note that a survey begins; looks may go on until it ends."""
+        self._before, self._before_of_others = dict(self._of), self._of_others
 
     def of(self, lane: int) -> Moment:
         """Return from where on a lane is to be looked at."""
@@ -43,18 +48,24 @@ class Floors:
         """Note what a look at `now` found to be the earliest of a lane; None where it is empty."""
         self._of[lane] = self._below(earliest, now)
 
-    def surveyed(self, earliest: Mapping[int, Moment], now: Moment) -> None:
-        """Note the earliest of every lane that has something: all that there is, however late."""
+    def surveyed(self, earliest: Mapping[int, Moment], since: Moment) -> None:
+        """Note the earliest of every lane that has something: all that there was, however late.
+
+        `since` is when the survey began.
+        """
         late = max(
-            (self.of(lane) - moment for lane, moment in earliest.items()),
+            (
+                self._before.get(lane, self._before_of_others) - moment
+                for lane, moment in earliest.items()
+            ),
             default=0,
         )
         if late > 0:
             self._slack = min(self._slack + timedelta(milliseconds=2 * late), MOST_SLACK)
         else:
             self._slack = max(self._slack * _NARROWING, LEAST_SLACK)
-        self._of_others = self._below(None, now)
-        self._of = {lane: self._below(moment, now) for lane, moment in earliest.items()}
+        self._of_others = self._below(None, since)
+        self._of = {lane: self._below(moment, since) for lane, moment in earliest.items()}
 
     def _below(self, earliest: Moment | None, now: Moment) -> Moment:
         return after(now if earliest is None else min(earliest, now), -self._slack)

@@ -12,6 +12,7 @@ import structlog
 from jackfield.clock import Clock, Moment, after
 from jackfield.deliveries import Deliveries, Pending, Target
 from jackfield.delivery.destinations import Destinations, Limits
+from jackfield.delivery.finding import Finder
 from jackfield.delivery.floors import Floors
 from jackfield.delivery.gates import Gate, Gates
 from jackfield.delivery.lanes import Lane, Lanes
@@ -52,6 +53,7 @@ class Supply:
         self._gates = Gates(limits)
         self._survey_due = Moment(0)
         self._surveyed_at = Moment(0)
+        self._finder = Finder(store, deliveries, clock=clock)
         self._floors = Floors()
         self._resumed: set[Gate] = set()  # whose waiting items are not all let go yet
         self._ended: set[int] = set()  # numbers, since the last look at what is due began
@@ -59,6 +61,7 @@ class Supply:
     def forget(self) -> None:
         """Begin anew: another process may have delivered meanwhile."""
         self._gates.forget()
+        self._finder.forget()
         self._floors.forget()
         self._resumed.clear()
         self._ended.clear()
@@ -67,6 +70,12 @@ class Supply:
     def restock(self) -> None:
         """Look for all lanes the next time something is brought, and at where they go."""
         self._survey_due = Moment(0)
+        self._finder.call()
+
+    @property
+    def is_searching(self) -> bool:
+        """Whether not all lanes with something to do may be known yet: bring again soon."""
+        return self._finder.is_searching
 
     def ended(self, item: Pending) -> None:
         """Note an end: a look that began before it shows the item as still to be done."""
@@ -94,6 +103,8 @@ class Supply:
             self._survey_due = after(now, SURVEY_PAUSE)
             await self._survey(lanes, now)
             self._surveyed_at = now
+        elif self._finder.is_wanted:
+            await self._find(lanes, now)
         lanes.wakes_at(now)
         dry = lanes.dry()[:LANES_AT_ONCE]
         if not dry:
@@ -199,14 +210,7 @@ class Supply:
     async def _survey(self, lanes: Lanes, now: Moment) -> None:
         """Find every lane with something to do, learn how URLs are doing, and where lanes go."""
         self._resumed.update(self._gates.learn(await self._store.read(self._destinations.known())))
-        there = await self._store.read(self._deliveries.lanes())
-        self._floors.surveyed(there, now)
-        for number, earliest in there.items():
-            lane = lanes.find(number)
-            if earliest > now:
-                lanes.remind(number, earliest)
-            elif lane is None or lane.is_empty:
-                lanes.heard(number)
+        await self._find(lanes, now)
         for gate in tuple(self._resumed):
             await self.let_all_go(lanes, gate)
         for count, lane in enumerate(lanes.known()):
@@ -215,6 +219,21 @@ class Supply:
                 await asyncio.sleep(0)  # a read of SQLite's does not give way by itself
         lanes.forget_idle()
         self._gates.forget_idle({lane.gate for lane in lanes.known() if lane.gate is not None})
+
+    async def _find(self, lanes: Lanes, now: Moment) -> None:
+        """Take up what was found of lanes with something to do, when it is known."""
+        if not self._finder.is_searching:
+            self._floors.surveying()
+        found = await self._finder.find(now)
+        if found is None:
+            return
+        self._floors.surveyed(found.earliest, found.since)
+        for number, earliest in found.earliest.items():
+            lane = lanes.find(number)
+            if earliest > now:
+                lanes.remind(number, earliest)
+            elif lane is None or lane.is_empty:
+                lanes.heard(number)
 
     async def _look_again(self, lanes: Lanes, lane: Lane, now: Moment) -> None:
         """Follow a lane that waits for its URL to where it goes now, which may be another."""

@@ -24,6 +24,7 @@ from jackfield.storage.tables import applications, deliveries, pending, tenants
 from jackfield.units import Row, Steps, unit
 
 _earlier = pending.alias("earlier")
+_here = pending.alias("here")
 
 # What was never tried, and what was: written out as the indexes have it, or they are not used.
 QUEUES = (
@@ -40,22 +41,19 @@ URL = case(
 
 
 def _lanes_of(queue: ColumnElement[bool]) -> Prepared:
-    """Return what hops from lane to lane along the index, however much each holds."""
-    lowest = select(pending.c.lane).where(queue).order_by(pending.c.lane).limit(1)
-    hops = select(lowest.scalar_subquery().label("lane")).cte("hops", recursive=True)
-    following = lowest.where(pending.c.lane > hops.c.lane).correlate(hops)
+    """Return what hops from each lane's first to the next lane's, however much each holds."""
+    in_order = (pending.c.lane, pending.c.due_at, pending.c.number)
+    first = select(pending.c.number).where(queue).order_by(*in_order).limit(1)
+    hops = select(first.scalar_subquery().label("number")).cte("hops", recursive=True)
+    lane = select(_here.c.lane).where(_here.c.number == hops.c.number).correlate(hops)
+    following = first.where(pending.c.lane > lane.scalar_subquery()).correlate(hops)
     hops = hops.union_all(
-        select(following.scalar_subquery()).select_from(hops).where(hops.c.lane.is_not(None))
-    )
-    earliest = (
-        select(pending.c.due_at)
-        .where(queue, pending.c.lane == hops.c.lane)
-        .order_by(pending.c.due_at)
-        .limit(1)
-        .correlate(hops)
+        select(following.scalar_subquery()).select_from(hops).where(hops.c.number.is_not(None))
     )
     return Prepared(
-        select(hops.c.lane, earliest.scalar_subquery()).where(hops.c.lane.is_not(None))
+        select(_here.c.lane, _here.c.due_at).join_from(
+            hops, _here, _here.c.number == hops.c.number
+        )
     )
 
 

@@ -23,8 +23,12 @@ from jackfield.units import Result, Unit
 
 log = structlog.get_logger()
 
-SLOTS = 64
-"""Rows among which processes spread what they tally, so that they do not queue for one."""
+SLOTS = 1_024
+"""Rows among which batches spread what they tally, so that processes do not queue for one.
+
+Nor does any row change often: while a reader's snapshot is open, PostgreSQL keeps all that each of
+them ever was, and walks over it to change it once more.
+"""
 
 _SURVEY_TIMEOUT = 300.0
 """Seconds: nobody waits for a survey but whoever asked for it."""
@@ -64,7 +68,6 @@ class PostgresStore:
         self._idle: asyncio.LifoQueue[Connection | None] = asyncio.LifoQueue()
         for _ in range(readers):
             self._idle.put_nowait(None)
-        self._slot = str(randrange(SLOTS))  # noqa: S311 -- spreads processes, keeps no secret
         self._surveyor: Connection | None = None
         self._surveying = asyncio.Lock()
         self._committer = Committer(self._run_batch, metrics=metrics)
@@ -173,8 +176,9 @@ class PostgresStore:
         if self._undecided:
             await self._undecided.decide(connection)
         process = connection.get_server_pid()
+        slot = str(randrange(SLOTS))  # noqa: S311 -- spreads changes, keeps no secret
         try:
-            ended = await lockstep.run_batch(connection, units, slot=self._slot)
+            ended = await lockstep.run_batch(connection, units, slot=slot)
         except LostError:
             self._undecided.add(process)  # it may live on, with its locks
             raise
