@@ -14,6 +14,7 @@ from sqlalchemy import select
 from jackfield.clock import now
 from jackfield.delivery.destinations import Limits
 from jackfield.delivery.dispatcher import AttemptOne, Dispatcher
+from jackfield.delivery.lanes import Lanes
 from jackfield.delivery.recording import ORDER_HOLD, Recorder
 from jackfield.delivery.sender import Sender
 from jackfield.delivery.supply import Supply
@@ -86,6 +87,14 @@ def dispatcher_of(
         clock=clock,  # type: ignore[arg-type] # the same
         metrics=Metrics(),
     )
+
+
+async def bring(supply: Supply, lanes: Lanes) -> None:
+    """Bring what is due of all lanes, however long the search for them takes."""
+    await supply.bring(lanes, busy=())
+    while supply.is_searching:
+        await asyncio.sleep(0.01)
+        await supply.bring(lanes, busy=())
 
 
 @unit

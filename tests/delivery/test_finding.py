@@ -58,6 +58,24 @@ async def test_a_search_that_takes_long_is_taken_up_when_it_has_ended() -> None:
     assert store.asked == 1
 
 
+async def test_the_end_of_a_search_is_said_where_nobody_waited_for_it() -> None:
+    store, clock = Crawling(), Clock()
+    finder, said = finder_of(store, clock), asyncio.Event()
+    finder.tell(said.set)
+
+    assert await finder.find(clock()) is not None
+    was_said_at_once = said.is_set()
+    store.may_answer.clear()
+    finder.call()
+    await finder.find(clock())
+    store.may_answer.set()
+    async with asyncio.timeout(10):
+        await said.wait()
+
+    assert not was_said_at_once
+    assert await finder.find(clock()) is not None
+
+
 async def after_a_search_of(milliseconds: int, store: Crawling, clock: Clock) -> Finder:
     finder = finder_of(store, clock)
     store.may_answer.clear()

@@ -10,7 +10,7 @@ import asyncpg
 from sqlalchemy import delete, select, update
 
 from databases import entries_read, open_store
-from dispatching import LIMITS, rows_of
+from dispatching import LIMITS, bring, rows_of
 from jackfield.accounts import Account
 from jackfield.clock import Moment
 from jackfield.delivery.destinations import Paused
@@ -91,7 +91,7 @@ async def test_a_crowd_that_waits_for_its_next_try_is_not_looked_for_again_and_a
     await world.hear(said("new", to=page, by="q"), at=clock())
     lanes, supply = Lanes(slots=32), supply_of(world, clock)
 
-    await supply.bring(lanes, busy=())
+    await bring(supply, lanes)
     begun = started(lanes, clock)
 
     assert len(begun) == 1
@@ -112,14 +112,14 @@ async def test_what_a_resume_brings_forward_comes_forward_although_the_store_was
     await world.store.commit(destinations.pause(*url, because=Paused.REQUESTED, now=clock()))
     away = Away()
     lanes, supply = Lanes(slots=32), supply_of(world, clock, destinations=away)
-    await supply.bring(lanes, busy=())
+    await bring(supply, lanes)
     clock.advance(timedelta(seconds=1))
     await world.store.commit(destinations.resume(*url, now=clock()))
 
     supply.restock()
-    await supply.bring(lanes, busy=())
+    await bring(supply, lanes)
     supply.restock()
-    await supply.bring(lanes, busy=())
+    await bring(supply, lanes)
 
     ((due_at,),) = await look(world, Prepared(select(pending.c.due_at)))
     assert away.times == 0
@@ -134,7 +134,7 @@ async def test_an_erased_head_does_not_send_the_rest_of_its_lane_into_hold(world
     rows = await look(world, Prepared(select(pending.c.subject).order_by(pending.c.number)))
     lanes, supply = Lanes(slots=32), supply_of(world, clock, deliveries=Erased(rows[0][0]))
 
-    await supply.bring(lanes, busy=())
+    await bring(supply, lanes)
 
     assert len(started(lanes, clock)) == 2
     assert len(await look(world, Prepared(select(pending.c.number)))) == 2
@@ -146,7 +146,7 @@ async def looked_at(world: World, clock: Clock) -> tuple[Lanes, Supply, Account]
     page = await world.page(application=await world.application("https://acme.example/in"))
     await world.hear(said("first", to=page, by="p"), at=clock())
     lanes, supply = Lanes(slots=32), supply_of(world, clock)
-    await supply.bring(lanes, busy=())
+    await bring(supply, lanes)
     await change(world, Prepared(delete(pending)))
     end(started(lanes, clock), lanes, supply)
     return lanes, supply, page
@@ -168,10 +168,10 @@ async def test_what_was_stored_long_after_it_came_is_found_by_the_next_survey(
     await world.hear(said("late", to=page), at=Moment(clock() - 60_000))
 
     lanes.heard(next(iter(lanes.known())).number)
-    await supply.bring(lanes, busy=())
+    await bring(supply, lanes)
     at_once = started(lanes, clock)
     clock.advance(SURVEY_PAUSE)
-    await supply.bring(lanes, busy=())
+    await bring(supply, lanes)
 
     assert at_once == []
     assert len(started(lanes, clock)) == 1
@@ -184,7 +184,7 @@ async def test_what_comes_after_the_clock_was_put_back_is_found_at_once(world: W
     await world.hear(said("earlier", to=page), at=clock())
 
     lanes.heard(next(iter(lanes.known())).number)
-    await supply.bring(lanes, busy=())
+    await bring(supply, lanes)
 
     assert len(started(lanes, clock)) == 1
 
@@ -194,14 +194,16 @@ class Crawling:
 
     def __init__(self, world: World) -> None:
         self._store = world.store
-        self._searches: list[Unit[Any]] = []
+        self._searching: list[Unit[Any]] = []
+        self.searches = 0
         self.may_end = asyncio.Event()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- whatever the store has
         return getattr(self._store, name)
 
     async def read(self, work: Unit[Any]) -> Any:  # noqa: ANN401 -- as a store has it
-        if work in self._searches:
+        if work in self._searching:
+            self.searches += 1
             await self.may_end.wait()
         return await self._store.read(work)
 
@@ -214,8 +216,8 @@ class Crawling:
                 return getattr(deliveries, name)
 
             def lanes(self) -> Unit[Any]:
-                store._searches.append(deliveries.lanes())
-                return store._searches[-1]
+                store._searching.append(deliveries.lanes())
+                return store._searching[-1]
 
         return Deliveries()
 
@@ -235,12 +237,11 @@ async def test_what_is_heard_of_goes_out_while_all_lanes_are_searched_for(world:
     is_searching = supply.is_searching
     begun = started(lanes, clock)
     store.may_end.set()
-    await asyncio.sleep(0.01)
-    await supply.bring(lanes, busy=())
+    await bring(supply, lanes)
 
     assert is_searching
     assert len(begun) == 1
-    assert not supply.is_searching
+    assert store.searches == 1
 
 
 async def test_what_is_done_with_is_not_read_again_while_a_snapshot_keeps_it(
@@ -261,7 +262,7 @@ async def test_what_is_done_with_is_not_read_again_while_a_snapshot_keeps_it(
             await world.hear(said("hello", to=page), at=clock())
             for lane in lanes.known():
                 lanes.heard(lane.number)
-            await supply.bring(lanes, busy=())
+            await bring(supply, lanes)
             await change(world, Prepared(delete(pending)))
             end(started(lanes, clock), lanes, supply)
         await store.close()

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import update
 
 from databases import change, entries_read, look, open_store
-from dispatching import LIMITS, rows_of
+from dispatching import LIMITS, bring, rows_of
 from due import due
 from jackfield.applications import remove
 from jackfield.clock import Moment
@@ -254,7 +254,7 @@ async def test_a_crowd_behind_a_head_that_waits_does_not_hide_others_of_a_lane_j
 
     begun = None
     for _ in range(20):  # as the dispatcher does, without a nap while something is to be looked at
-        await supply.bring(lanes, busy=())
+        await bring(supply, lanes)
         begun = begun or lanes.next(Moment(clock()))
         if not lanes.dry():
             break

@@ -17,7 +17,6 @@ import structlog
 from jackfield.clock import Clock
 from jackfield.crashpoints import Crashpoint, reach
 from jackfield.deliveries import Attempt, Elsewhere, Outcome, Pending
-from jackfield.delivery.finding import PATIENCE
 from jackfield.delivery.lanes import Lanes, Start
 from jackfield.delivery.recording import Recorder
 from jackfield.delivery.supply import Supply
@@ -74,7 +73,7 @@ class Dispatcher:
     def start(self) -> None:
         """Begin to dispatch, first what an earlier process left."""
         self._lanes = Lanes(self._slots)
-        self._supply.forget()
+        self._supply.begin(self._news.set)
         self._running = asyncio.create_task(self._run(), name="dispatcher")
 
     async def begun(self) -> None:
@@ -138,10 +137,9 @@ class Dispatcher:
         wakes_at = self._lanes.wakes_at(now)
         if self._lanes.dry():
             return timedelta(0)
-        longest = PATIENCE if self._supply.is_searching else LONGEST_NAP
         if wakes_at is None:
-            return longest
-        return min(timedelta(milliseconds=wakes_at - now), longest)
+            return LONGEST_NAP
+        return min(timedelta(milliseconds=wakes_at - now), LONGEST_NAP)
 
     async def _sleep(self, nap: timedelta) -> None:
         with suppress(TimeoutError):  # nothing new: look whether time made something due

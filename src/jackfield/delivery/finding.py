@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from jackfield.deliveries import Deliveries
 from jackfield.units import Store
 
 PATIENCE = timedelta(milliseconds=50)
-"""So long a search is waited for; what comes of it later is taken up later."""
+"""So long a search is waited for; whoever looks for what is due need not wait longer."""
 
 SPACING = 50
 """After a search, none for so many times as long as it took: it walks over all that is there.
@@ -40,6 +40,11 @@ class Finder:
         self._since = Moment(0)
         self._rests_until = Moment(0)
         self._is_called = True
+        self._ended: Callable[[], None] | None = None
+
+    def tell(self, ended: Callable[[], None]) -> None:
+        """Call `ended` whenever a search has ended that nobody waited for."""
+        self._ended = ended
 
     @property
     def is_searching(self) -> bool:
@@ -74,6 +79,8 @@ class Finder:
             self._since, self._is_called = now, False
             self._search = asyncio.create_task(self._asked(), name="finder")
             await asyncio.wait({self._search}, timeout=PATIENCE.total_seconds())
+            if not self._search.done() and self._ended is not None:
+                self._search.add_done_callback(self._say)
         if not self._search.done():
             return None
         search, self._search = self._search, None
@@ -81,6 +88,12 @@ class Finder:
         took = self._clock() - self._since
         self._rests_until = Moment(self._clock() + SPACING * took)
         return Found(self._since, earliest)
+
+    def _say(self, search: asyncio.Task[Mapping[int, Moment]]) -> None:
+        if not search.cancelled():
+            search.exception()  # raised for whoever takes it up; if nobody does, it is no matter
+        if self._ended is not None and search is self._search:
+            self._ended()
 
     async def _asked(self) -> Mapping[int, Moment]:
         return await self._store.read(self._deliveries.lanes())

@@ -58,8 +58,16 @@ class Supply:
         self._resumed: set[Gate] = set()  # whose waiting items are not all let go yet
         self._ended: set[int] = set()  # numbers, since the last look at what is due began
 
+    def begin(self, news: Callable[[], None]) -> None:
+        """Begin anew: another process may have delivered meanwhile.
+
+        `news` is called when there is something to bring that nobody waited for.
+        """
+        self.forget()
+        self._finder.tell(news)
+
     def forget(self) -> None:
-        """Begin anew: another process may have delivered meanwhile."""
+        """Know nothing, and look for nothing until something is to be brought."""
         self._gates.forget()
         self._finder.forget()
         self._floors.forget()
@@ -74,7 +82,7 @@ class Supply:
 
     @property
     def is_searching(self) -> bool:
-        """Whether not all lanes with something to do may be known yet: bring again soon."""
+        """Whether a search for lanes goes on, so that not all that is due may be known."""
         return self._finder.is_searching
 
     def ended(self, item: Pending) -> None:
