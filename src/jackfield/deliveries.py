@@ -192,12 +192,17 @@ class Deliveries(Protocol):
         ...
 
     def due(
-        self, lanes: Mapping[int, int], *, floors: Mapping[int, Moment]
+        self,
+        lanes: Mapping[int, int],
+        *,
+        floors: Mapping[int, Moment],
+        lowest: Mapping[int, int],
     ) -> Unit[dict[int, list[Pending]]]:
         """Return of each lane what is due first, at most as many as it says, in both queues.
 
         What is due before the floor of its lane is left out: of a lane that is known to have
-        nothing there, not even what is done with needs to be looked through.
+        nothing there, not even what is done with needs to be looked through. Nor is the head of
+        a conversation looked for below the `lowest` number that may be left in its lane.
         What was never tried and what was are two queues, each in order of time and then of number.
         What will be due later is among them.
         """

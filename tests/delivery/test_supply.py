@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import asyncpg
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from databases import entries_read, open_store
 from dispatching import LIMITS, bring, rows_of
@@ -15,6 +15,7 @@ from jackfield.accounts import Account
 from jackfield.clock import Moment
 from jackfield.delivery.destinations import Paused
 from jackfield.delivery.lanes import Lanes, Start
+from jackfield.delivery.numbers import MATURITY
 from jackfield.delivery.supply import SURVEY_PAUSE, Supply
 from jackfield.problems import Unavailable
 from jackfield.storage import deliveries, destinations
@@ -177,6 +178,29 @@ async def test_what_was_stored_long_after_it_came_is_found_by_the_next_survey(
     assert len(started(lanes, clock)) == 1
 
 
+async def test_what_has_a_number_that_was_done_with_goes_before_its_followers(
+    world: World,
+) -> None:
+    clock = Clock()
+    lanes, supply, page = await looked_at(world, clock)
+    (lane,) = lanes.known()
+    for _ in range(2):  # so that this is sure, and not only likely
+        clock.advance(MATURITY)
+        lanes.heard(lane.number)
+        await bring(supply, lanes)
+    await world.hear(said("late", to=page, by="p"), said("next", to=page, by="p"), at=clock())
+    early = update(pending).where(
+        pending.c.number == select(func.min(pending.c.number)).scalar_subquery()
+    )
+    await change(world, Prepared(early.values(number=0, due_at=clock() + 1)))
+    clock.advance(timedelta(seconds=1))
+
+    lanes.heard(lane.number)
+    await bring(supply, lanes)
+
+    assert [start.item.number for start in started(lanes, clock)] == [0]
+
+
 async def test_what_comes_after_the_clock_was_put_back_is_found_at_once(world: World) -> None:
     clock = Clock()
     lanes, supply, page = await looked_at(world, clock)
@@ -247,14 +271,15 @@ async def test_what_is_heard_of_goes_out_while_all_lanes_are_searched_for(world:
 async def test_what_is_done_with_is_not_read_again_while_a_snapshot_keeps_it(
     postgres_url: str,
 ) -> None:
-    clock, many = Clock(), 150
+    clock, many = Clock(), 400
     store = await open_store(postgres_url)
     world = await World(store).open()
     await world.tenant()
     page = await world.page(application=await world.application("https://acme.example/in"))
-    lanes, supply = Lanes(slots=many), supply_of(world, clock)
+    lanes, supply = Lanes(slots=32), supply_of(world, clock)
     before = await entries_read(postgres_url, "ix_pending_first")  # by whoever had this database
     reader = await asyncpg.connect(postgres_url)
+    before_of_heads = await entries_read(postgres_url, "ix_pending_conversation_number")
     async with reader.transaction(isolation="repeatable_read"):
         await reader.fetch("SELECT 1 FROM pending")
         for _ in range(many):
@@ -269,6 +294,9 @@ async def test_what_is_done_with_is_not_read_again_while_a_snapshot_keeps_it(
     await reader.close()
 
     read = await entries_read(postgres_url, "ix_pending_first") - before
+    of_heads = await entries_read(postgres_url, "ix_pending_conversation_number") - before_of_heads
     # A survey reads all of it, every fifth second here; a look reads what is of its last seconds.
     surveys = many / 5 * many / 2 * 3
     assert read < surveys + many * 10
+    # Of a conversation it is what came in the last two minutes.
+    assert of_heads < many * 125

@@ -79,9 +79,9 @@ def _succeed_and_call_nobody(item: Pending, attempt: Attempt, *, now: Moment) ->
 
 @unit
 def _everybody_is_first(
-    lanes: Mapping[int, int], *, floors: Mapping[int, Moment]
+    lanes: Mapping[int, int], *, floors: Mapping[int, Moment], lowest: Mapping[int, int]
 ) -> Steps[dict[int, list[Pending]]]:
-    found = yield from deliveries.due(lanes, floors=floors)
+    found = yield from deliveries.due(lanes, floors=floors, lowest=lowest)
     return {lane: [replace(item, is_head=True) for item in items] for lane, items in found.items()}
 
 

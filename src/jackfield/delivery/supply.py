@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -16,6 +16,7 @@ from jackfield.delivery.finding import Finder
 from jackfield.delivery.floors import Floors
 from jackfield.delivery.gates import Gate, Gates
 from jackfield.delivery.lanes import Lane, Lanes
+from jackfield.delivery.numbers import Numbers
 from jackfield.problems import Unavailable
 from jackfield.units import Store, Unit, quick
 
@@ -55,6 +56,7 @@ class Supply:
         self._surveyed_at = Moment(0)
         self._finder = Finder(store, deliveries, clock=clock)
         self._floors = Floors()
+        self._numbers = Numbers()
         self._resumed: set[Gate] = set()  # whose waiting items are not all let go yet
         self._ended: set[int] = set()  # numbers, since the last look at what is due began
 
@@ -71,6 +73,7 @@ class Supply:
         self._gates.forget()
         self._finder.forget()
         self._floors.forget()
+        self._numbers.forget()
         self._resumed.clear()
         self._ended.clear()
         self.restock()
@@ -122,14 +125,32 @@ class Supply:
             lanes.looking(lane)
         wanted = {lane.number: WINDOW + lane.in_flight for lane in dry}
         try:
-            floors = {number: self._floors.of(number) for number in wanted}
-            found = await self._store.read(self._deliveries.due(wanted, floors=floors))
+            found = await self._look(wanted, now)
             for lane in dry:
                 await self._fill(lanes, lane, found[lane.number], busy=busy, now=now)
         except BaseException:
             for lane in dry:
                 lanes.heard(lane.number)
             raise
+
+    async def _look(self, wanted: Mapping[int, int], now: Moment) -> dict[int, list[Pending]]:
+        """Return what is due of each lane, so many at most, from where something may be."""
+        floors = {number: self._floors.of(number) for number in wanted}
+        lowest = {number: self._numbers.lowest(number, now) for number in wanted}
+        read, due = self._store.read, self._deliveries.due
+        found = await read(due(wanted, floors=floors, lowest=lowest))
+        # What was stored more than a minute late has a number that was thought to be done with.
+        late = [
+            number
+            for number, items in found.items()
+            if any(item.number < lowest[number] for item in items)
+        ]
+        if late:
+            for number in late:
+                self._numbers.forget_lane(number)
+            again = {number: wanted[number] for number in late}
+            found |= await read(due(again, floors=floors, lowest={}))
+        return found
 
     async def let_all_go(self, lanes: Lanes, gate: Gate) -> None:
         """Let what waits because of a URL's own trouble be tried now: gently, but all of it.
@@ -166,7 +187,7 @@ class Supply:
         now: Moment,
     ) -> None:
         window = WINDOW + lane.in_flight
-        self._floors.looked(lane.number, min((item.due_at for item in items), default=None), now)
+        self._note(lane.number, items, window, now)
         due = [item for item in items if item.due_at <= now]
         firsts = sum(not item.tries for item in due)
         is_all = firsts < window and len(due) - firsts < window
@@ -184,6 +205,13 @@ class Supply:
         await asyncio.gather(
             *[self._store.commit(self._deliveries.wait_behind(item)) for item in behind]
         )
+
+    def _note(self, lane: int, items: Sequence[Pending], window: int, now: Moment) -> None:
+        """Remember of a look what spares the next one reading what is done with."""
+        self._floors.looked(lane, min((item.due_at for item in items), default=None), now)
+        firsts = sum(not item.tries for item in items)
+        is_all = firsts < window and len(items) - firsts < window
+        self._numbers.looked(lane, items, is_all=is_all, now=now)
 
     def _sorted(
         self, due: Sequence[Pending], *, busy: Collection[int], is_all: bool

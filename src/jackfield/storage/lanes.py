@@ -59,7 +59,8 @@ def _lanes_of(queue: ColumnElement[bool]) -> Prepared:
 
 def _due(queue: ColumnElement[bool]) -> Select[tuple[object, ...]]:
     head = select(func.min(_earlier.c.number)).where(
-        _earlier.c.conversation == pending.c.conversation
+        _earlier.c.conversation == pending.c.conversation,
+        _earlier.c.number >= bindparam("lowest", type_=BigInteger),
     )
     return (
         select(
@@ -126,14 +127,19 @@ def lanes() -> Steps[dict[int, Moment]]:
 
 @unit
 def due(
-    lanes: Mapping[int, int], *, floors: Mapping[int, Moment]
+    lanes: Mapping[int, int], *, floors: Mapping[int, Moment], lowest: Mapping[int, int]
 ) -> Steps[dict[int, list[Pending]]]:
     """See `Deliveries.due`."""
     found: dict[int, list[Pending]] = {lane: [] for lane in lanes}
     for prepared in _DUE:
         rows = yield prepared.many(
             [
-                {"lane": lane, "limit": limit, "due_from": floors.get(lane, 0)}
+                {
+                    "lane": lane,
+                    "limit": limit,
+                    "due_from": floors.get(lane, 0),
+                    "lowest": lowest.get(lane, 0),
+                }
                 for lane, limit in lanes.items()
             ]
         )

@@ -1,0 +1,67 @@
+"""Below which number nothing of a lane is left, so that a conversation's head is found at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from jackfield.clock import Moment, after
+from jackfield.deliveries import Pending
+
+MATURITY = timedelta(minutes=1)
+"""What was the lowest number so long ago still is: whoever took a lower one has stored it by now.
+
+A number is taken before it is committed. A session of ours that is idle in a transaction is ended
+by PostgreSQL after as long as this, and none of its statements may last half of it.
+"""
+
+_LANES_KEPT = 10_000
+
+
+class _Seen(NamedTuple):
+    sure: int
+    candidate: int
+    since: Moment
+
+
+class Numbers:
+    """For each lane the lowest number that may be left in it; 0 where that is not known.
+
+    Numbers only rise. Of what waits, the first of each conversation has a due time, and the
+    others have higher numbers; so whoever sees all that has a due time sees the lowest.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[int, _Seen] = {}
+        self._highest: dict[int, int] = {}
+
+    def forget(self) -> None:
+        """Know nothing of any lane."""
+        self._seen.clear()
+        self._highest.clear()
+
+    def forget_lane(self, lane: int) -> None:
+        """Know nothing of a lane in which something was found that should not be left."""
+        self._seen.pop(lane, None)
+
+    def lowest(self, lane: int, now: Moment) -> int:
+        """Return a number below which nothing of a lane is left."""
+        seen = self._seen.get(lane)
+        if seen is None:
+            return 0
+        return seen.candidate if after(seen.since, MATURITY) <= now else seen.sure
+
+    def looked(self, lane: int, items: Sequence[Pending], *, is_all: bool, now: Moment) -> None:
+        """Note what a look found in a lane; only one that found all of it says what is lowest."""
+        numbers = [item.number for item in items]
+        highest = max(numbers, default=0)
+        highest = self._highest[lane] = max(highest, self._highest.get(lane, 0))
+        if not is_all:
+            return
+        if len(self._highest) > _LANES_KEPT:
+            self.forget()
+        seen = self._seen.get(lane, _Seen(0, 0, Moment(0)))
+        if not seen.since <= now < after(seen.since, MATURITY):  # or the clock was put back
+            lowest = min(numbers, default=highest)
+            self._seen[lane] = _Seen(self.lowest(lane, now), lowest, now)
