@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jackfield.clock import Moment
-from jackfield.delivery.finding import SPACING, Finder, Found
+from jackfield.delivery.finding import MOST_REST, SPACING, Finder, Found
 from jackfield.problems import Unavailable
 from jackfield.storage import deliveries
 from world import Clock
@@ -97,6 +97,15 @@ async def test_the_longer_a_search_takes_the_later_is_the_next() -> None:
     clock.advance(timedelta(milliseconds=1))
 
     assert too_soon is None
+    assert await finder.find(clock()) is not None
+
+
+async def test_after_the_longest_search_there_is_another_within_half_a_minute() -> None:
+    store, clock = Crawling(), Clock()
+    finder = await after_a_search_of(10_000, store, clock)
+
+    clock.advance(MOST_REST)
+
     assert await finder.find(clock()) is not None
 
 

@@ -74,19 +74,25 @@ def test_a_clock_that_is_put_back_makes_nothing_higher_and_does_not_stop_it() ->
         st.tuples(
             st.integers(0, 90_000),  # milliseconds until the next look
             st.integers(0, 5),  # how many came until then
+            st.integers(0, 59_999),  # how long one of them took to be stored
             st.integers(0, 5),  # of how many it is the turn
-            st.booleans(),
+            st.booleans(),  # whether a look finds all of them, or only the first
         ),
         max_size=40,
     )
 )
-def test_it_is_never_above_what_is_left(turns: list[tuple[int, int, int, bool]]) -> None:
+def test_it_is_never_above_what_is_left(turns: list[tuple[int, int, int, int, bool]]) -> None:
     numbers, last, now = Numbers(), 0, NOON
     left: list[int] = []
-    for pause, came, went, is_all in turns:
-        now = after(now, timedelta(milliseconds=pause))
-        left += range(last + 1, last + came + 1)
+    coming: list[tuple[Moment, int]] = []
+    for pause, came, late, went, is_all in turns:
+        stored = after(now, timedelta(milliseconds=late))
+        coming += [(stored if n == 1 else now, last + n) for n in range(1, came + 1)]
         last += came
+        now = after(now, timedelta(milliseconds=pause))
+        left = sorted(left + [number for at, number in coming if at <= now])
+        coming = [(at, number) for at, number in coming if at > now]
         del left[:went]
-        numbers.looked(LANE, waiting(*(left if is_all else left[-1:])), is_all=is_all, now=now)
+        found = left if is_all else left[:1]
+        numbers.looked(LANE, waiting(*found), is_all=len(found) == len(left), now=now)
         assert all(numbers.lowest(LANE, now) <= number for number in left)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from jackfield.clock import Clock, Moment
+from jackfield.clock import Clock, Moment, after
 from jackfield.deliveries import Deliveries
 from jackfield.units import Store
 
@@ -19,6 +19,10 @@ SPACING = 50
 
 Where a reader's snapshot keeps PostgreSQL from cleaning up, that is also what is done with.
 """
+
+
+MOST_REST = timedelta(seconds=30)
+"""What was stored late is found sooner than `numbers.MATURITY`, however long a search takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,8 @@ class Finder:
         search, self._search = self._search, None
         earliest = search.result()
         took = self._clock() - self._since
-        self._rests_until = Moment(self._clock() + SPACING * took)
+        rest = min(SPACING * timedelta(milliseconds=took), MOST_REST)
+        self._rests_until = after(self._clock(), rest)
         return Found(self._since, earliest)
 
     def _say(self, search: asyncio.Task[Mapping[int, Moment]]) -> None:

@@ -54,14 +54,17 @@ class Numbers:
 
     def looked(self, lane: int, items: Sequence[Pending], *, is_all: bool, now: Moment) -> None:
         """Note what a look found in a lane; only one that found all of it says what is lowest."""
-        numbers = [item.number for item in items]
-        highest = max(numbers, default=0)
-        highest = self._highest[lane] = max(highest, self._highest.get(lane, 0))
-        if not is_all:
-            return
         if len(self._highest) > _LANES_KEPT:
             self.forget()
+        numbers = [item.number for item in items]
+        highest = max([self._highest.get(lane, 0), *numbers])
+        self._highest[lane] = highest
+        lowest = min(numbers, default=highest)
         seen = self._seen.get(lane, _Seen(0, 0, Moment(0)))
-        if not seen.since <= now < after(seen.since, MATURITY):  # or the clock was put back
-            lowest = min(numbers, default=highest)
-            self._seen[lane] = _Seen(self.lowest(lane, now), lowest, now)
+        if lowest < seen.candidate:  # it was stored since
+            seen = _Seen(min(seen.sure, lowest), lowest, seen.since)
+        is_over = not seen.since <= now < after(seen.since, MATURITY)  # or the clock was put back
+        if is_all and is_over:
+            sure = seen.candidate if seen.since <= now else seen.sure
+            seen = _Seen(sure, lowest, now)
+        self._seen[lane] = seen
