@@ -22,51 +22,70 @@ def waiting(*numbers: int) -> list[Pending]:
     ]
 
 
-def test_what_was_lowest_a_minute_ago_still_is() -> None:
+def look(numbers: Numbers, *found: int, at: Moment, is_all: bool = True) -> int:
+    numbers.looked(LANE, waiting(*found), is_all=is_all, now=at)
+    return numbers.lowest(LANE)
+
+
+A_MINUTE_LATER = after(NOON, MATURITY)
+TWO_MINUTES_LATER = after(A_MINUTE_LATER, MATURITY)
+
+
+def test_what_was_lowest_a_minute_ago_and_still_is_is_sure() -> None:
     numbers = Numbers()
+    look(numbers, 10, 12, at=NOON)
+    look(numbers, 12, 11, at=A_MINUTE_LATER)
 
-    numbers.looked(LANE, waiting(12, 10), is_all=True, now=NOON)
+    almost = look(numbers, 13, at=after(TWO_MINUTES_LATER, timedelta(milliseconds=-1)))
 
-    almost = after(NOON, MATURITY - timedelta(milliseconds=1))
-    assert numbers.lowest(LANE, almost) == 0
-    assert numbers.lowest(LANE, after(NOON, MATURITY)) == 10
+    assert almost == 0
+    assert look(numbers, 13, at=TWO_MINUTES_LATER) == 11
+
+
+def test_what_appears_within_the_minute_makes_it_lower() -> None:
+    numbers = Numbers()
+    look(numbers, 10, at=NOON)
+    look(numbers, 20, at=A_MINUTE_LATER)
+    look(numbers, 15, 21, at=after(A_MINUTE_LATER, MATURITY / 2), is_all=False)
+
+    assert look(numbers, 21, at=TWO_MINUTES_LATER) == 15
 
 
 def test_a_lane_that_is_empty_has_nothing_below_what_was_there() -> None:
     numbers = Numbers()
-    numbers.looked(LANE, waiting(10, 12), is_all=False, now=NOON)
+    look(numbers, 10, 12, at=NOON)
+    look(numbers, at=A_MINUTE_LATER)
 
-    numbers.looked(LANE, [], is_all=True, now=NOON)
-
-    assert numbers.lowest(LANE, after(NOON, MATURITY)) == 12
+    assert look(numbers, at=TWO_MINUTES_LATER) == 12
 
 
 def test_a_look_at_a_part_does_not_say_what_is_lowest() -> None:
     numbers = Numbers()
+    look(numbers, 10, at=NOON)
+    look(numbers, 20, at=A_MINUTE_LATER)
 
-    numbers.looked(LANE, waiting(10, 12), is_all=False, now=NOON)
-
-    assert numbers.lowest(LANE, after(NOON, MATURITY)) == 0
+    assert look(numbers, 20, at=TWO_MINUTES_LATER, is_all=False) == 0
 
 
 def test_nothing_is_known_of_a_lane_that_was_forgotten() -> None:
     numbers = Numbers()
-    numbers.looked(LANE, waiting(10), is_all=True, now=NOON)
+    for at in (NOON, A_MINUTE_LATER, TWO_MINUTES_LATER):
+        look(numbers, 10, at=at)
 
     numbers.forget_lane(LANE)
 
-    assert numbers.lowest(LANE, after(NOON, MATURITY)) == 0
+    assert numbers.lowest(LANE) == 0
 
 
-def test_a_clock_that_is_put_back_makes_nothing_higher_and_does_not_stop_it() -> None:
+def test_a_clock_that_is_put_back_lets_the_minute_begin_again() -> None:
     numbers = Numbers()
-    numbers.looked(LANE, waiting(10), is_all=True, now=NOON)
+    for at in (NOON, A_MINUTE_LATER, TWO_MINUTES_LATER):
+        look(numbers, 10, at=at)
     earlier = after(NOON, timedelta(hours=-1))
 
-    numbers.looked(LANE, waiting(20), is_all=True, now=earlier)
-
-    assert numbers.lowest(LANE, earlier) == 0
-    assert numbers.lowest(LANE, after(earlier, MATURITY)) == 20
+    assert look(numbers, 20, at=earlier) == 10
+    look(numbers, 20, at=after(earlier, MATURITY))
+    assert look(numbers, 20, at=after(earlier, 2 * MATURITY)) == 20
 
 
 @given(
@@ -93,6 +112,7 @@ def test_it_is_never_above_what_is_left(turns: list[tuple[int, int, int, int, bo
         left = sorted(left + [number for at, number in coming if at <= now])
         coming = [(at, number) for at, number in coming if at > now]
         del left[:went]
+        assert all(numbers.lowest(LANE) <= number for number in left)
         found = left if is_all else left[:1]
         numbers.looked(LANE, waiting(*found), is_all=len(found) == len(left), now=now)
-        assert all(numbers.lowest(LANE, now) <= number for number in left)
+        assert all(numbers.lowest(LANE) <= number for number in left)

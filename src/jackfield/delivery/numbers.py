@@ -10,7 +10,7 @@ from jackfield.clock import Moment, after
 from jackfield.deliveries import Pending
 
 MATURITY = timedelta(minutes=1)
-"""What was the lowest number so long ago still is: whoever took a lower one has stored it by now.
+"""What was the lowest number so long ago, and is it still, is: lower ones have been stored by now.
 
 A number is taken before it is committed. A session of ours that is idle in a transaction is ended
 by PostgreSQL after as long as this, and none of its statements may last half of it.
@@ -45,12 +45,10 @@ class Numbers:
         """Know nothing of a lane in which something was found that should not be left."""
         self._seen.pop(lane, None)
 
-    def lowest(self, lane: int, now: Moment) -> int:
+    def lowest(self, lane: int) -> int:
         """Return a number below which nothing of a lane is left."""
         seen = self._seen.get(lane)
-        if seen is None:
-            return 0
-        return seen.candidate if after(seen.since, MATURITY) <= now else seen.sure
+        return 0 if seen is None else seen.sure
 
     def looked(self, lane: int, items: Sequence[Pending], *, is_all: bool, now: Moment) -> None:
         """Note what a look found in a lane; only one that found all of it says what is lowest."""
@@ -60,11 +58,11 @@ class Numbers:
         highest = max([self._highest.get(lane, 0), *numbers])
         self._highest[lane] = highest
         lowest = min(numbers, default=highest)
-        seen = self._seen.get(lane, _Seen(0, 0, Moment(0)))
+        seen = self._seen.get(lane, _Seen(0, 0, now))
         if lowest < seen.candidate:  # it was stored since
             seen = _Seen(min(seen.sure, lowest), lowest, seen.since)
-        is_over = not seen.since <= now < after(seen.since, MATURITY)  # or the clock was put back
-        if is_all and is_over:
-            sure = seen.candidate if seen.since <= now else seen.sure
-            seen = _Seen(sure, lowest, now)
+        if is_all and now >= after(seen.since, MATURITY):
+            seen = _Seen(seen.candidate, lowest, now)
+        elif now < seen.since:  # the clock was put back
+            seen = seen._replace(since=now)
         self._seen[lane] = seen

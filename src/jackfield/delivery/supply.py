@@ -125,7 +125,7 @@ class Supply:
             lanes.looking(lane)
         wanted = {lane.number: WINDOW + lane.in_flight for lane in dry}
         try:
-            found = await self._look(wanted, now)
+            found = await self._look(wanted)
             for lane in dry:
                 await self._fill(lanes, lane, found[lane.number], busy=busy, now=now)
         except BaseException:
@@ -133,10 +133,10 @@ class Supply:
                 lanes.heard(lane.number)
             raise
 
-    async def _look(self, wanted: Mapping[int, int], now: Moment) -> dict[int, list[Pending]]:
+    async def _look(self, wanted: Mapping[int, int]) -> dict[int, list[Pending]]:
         """Return what is due of each lane, so many at most, from where something may be."""
         floors = {number: self._floors.of(number) for number in wanted}
-        lowest = {number: self._numbers.lowest(number, now) for number in wanted}
+        lowest = {number: self._numbers.lowest(number) for number in wanted}
         read, due = self._store.read, self._deliveries.due
         found = await read(due(wanted, floors=floors, lowest=lowest))
         # What was stored more than a minute late has a number that was thought to be done with.
