@@ -91,10 +91,10 @@ def test_a_clock_that_is_put_back_lets_the_minute_begin_again() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.integers(0, 90_000),  # milliseconds until the next look
-            st.integers(0, 5),  # how many came until then
-            st.integers(0, 59_999),  # how long one of them took to be stored
-            st.integers(0, 5),  # of how many it is the turn
+            st.sampled_from([1, 10_000, 25_000, 61_000]),  # milliseconds until the next look
+            st.integers(0, 3),  # how many come now
+            st.sampled_from([0, 30_000, 59_999]),  # how long one of them took to be stored
+            st.integers(0, 3),  # how many are done with until the next look
             st.booleans(),  # whether a look finds all of them, or only the first
         ),
         max_size=40,
