@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from itertools import pairwise
 
 import jwt
 from standardwebhooks import Webhook
@@ -17,6 +18,8 @@ from dispatching import (
     until_nothing_is_left,
     until_recorded,
 )
+from jackfield.deliveries import Pending
+from jackfield.delivery.dispatcher import BURST
 from jackfield.delivery.signing import webhook_secret
 from jackfield.storage import deliveries
 from receiver import Received, Receiver
@@ -244,3 +247,32 @@ async def test_an_outcome_that_cannot_be_recorded_does_not_send_without_end(
     assert sent_meanwhile == 1
     assert len({one.webhook_id for one in receiver.received}) == 1
     assert await states(world) == {"delivered": 1}
+
+
+async def test_others_have_the_loop_while_a_crowd_begins(world: World) -> None:
+    begun = 0
+    seen = [0]
+
+    async def try_one(item: Pending, url: str) -> None:
+        nonlocal begun
+        begun += 1
+        del item, url
+
+    async def look_on() -> None:
+        while True:
+            seen.append(begun)
+            await asyncio.sleep(0)
+
+    await world.tenant()
+    page = await world.page(application=await world.application("https://acme.example/in"))
+    await world.hear(*[said("hello", to=page, by=str(n)) for n in range(3 * BURST)])
+    dispatcher = dispatcher_of(world, {"deliver": try_one}, in_flight=32 * BURST)
+    onlooker = asyncio.create_task(look_on())
+    dispatcher.start()
+    async with asyncio.timeout(20):
+        while begun < 3 * BURST:
+            await asyncio.sleep(0.01)
+    onlooker.cancel()
+    await dispatcher.stop()
+
+    assert max(after - before for before, after in pairwise(seen)) <= BURST

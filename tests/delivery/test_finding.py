@@ -26,6 +26,12 @@ class Crawling:
         self.asked = 0
         self.trouble: Exception | None = None
 
+    async def answer(self) -> None:
+        """Answer, and let whoever asked take the answer."""
+        self.may_answer.set()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
     async def read(self, work: Any) -> Any:  # noqa: ANN401 -- as a store has it
         del work
         self.asked += 1
@@ -47,9 +53,7 @@ async def test_a_search_that_takes_long_is_taken_up_when_it_has_ended() -> None:
     at_once = await finder.find(clock())
     is_searching = finder.is_searching
     clock.advance(timedelta(milliseconds=400))
-    store.may_answer.set()
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await store.answer()
     found = await finder.find(clock())
 
     assert (at_once, is_searching) == (None, True)
@@ -76,14 +80,18 @@ async def test_the_end_of_a_search_is_said_where_nobody_waited_for_it() -> None:
     assert await finder.find(clock()) is not None
 
 
-async def after_a_search_of(milliseconds: int, store: Crawling, clock: Clock) -> Finder:
+async def searching(store: Crawling, clock: Clock) -> Finder:
+    """Return a finder in the middle of a search."""
     finder = finder_of(store, clock)
     store.may_answer.clear()
     await finder.find(clock())
+    return finder
+
+
+async def after_a_search_of(milliseconds: int, store: Crawling, clock: Clock) -> Finder:
+    finder = await searching(store, clock)
     clock.advance(timedelta(milliseconds=milliseconds))
-    store.may_answer.set()
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await store.answer()
     assert await finder.find(clock()) is not None
     return finder
 
@@ -122,13 +130,9 @@ async def test_whoever_calls_need_not_wait_for_the_next_search() -> None:
 
 async def test_a_call_in_the_middle_of_a_search_asks_for_another() -> None:
     store, clock = Crawling(), Clock()
-    finder = finder_of(store, clock)
-    store.may_answer.clear()
-    await finder.find(clock())
+    finder = await searching(store, clock)
     finder.call()
-    store.may_answer.set()
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await store.answer()
 
     await finder.find(clock())
 
@@ -160,9 +164,7 @@ async def test_a_search_that_fails_is_no_reason_to_rest() -> None:
 
 async def test_a_search_that_is_given_up_is_begun_anew() -> None:
     store, clock = Crawling(), Clock()
-    finder = finder_of(store, clock)
-    store.may_answer.clear()
-    await finder.find(clock())
+    finder = await searching(store, clock)
 
     finder.forget()
     store.may_answer.set()

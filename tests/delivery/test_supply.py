@@ -295,8 +295,8 @@ async def test_what_is_done_with_is_not_read_again_while_a_snapshot_keeps_it(
 
     read = await entries_read(postgres_url, "ix_pending_first") - before
     of_heads = await entries_read(postgres_url, "ix_pending_conversation_number") - before_of_heads
-    # A survey reads all of it, every fifth second here; a look reads what is of its last seconds.
-    surveys = many / 5 * many / 2 * 3
-    assert read < surveys + many * 10
+    # A search reads all of it, every fifth second here; a look reads what is of its last seconds.
+    searches = many / 5 * many / 2
+    assert read < searches + many * 10
     # Of a conversation it is what came in the last two minutes.
     assert of_heads < many * 125

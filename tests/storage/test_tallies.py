@@ -146,4 +146,14 @@ async def test_processes_on_one_postgresql_count_apart_and_together(postgres_url
     slots = await look(postgres_url, "SELECT DISTINCT scope FROM totals WHERE name = 't-a'")
     assert await look(postgres_url, TALLIES) == [("t-a", 120), ("t-b", 120)]
     assert {int(slot) for (slot,) in slots} <= set(range(SLOTS))
-    assert len(slots) > 1  # six alike: once in a thousand million runs
+    assert len(slots) > 1  # as below
+
+
+async def test_the_batches_of_one_process_change_different_rows(postgres_url: str) -> None:
+    store = await open_store(postgres_url)
+    for _ in range(8):
+        await store.commit(only_tally("t-a", 1))
+    await store.close()
+
+    slots = await look(postgres_url, "SELECT scope FROM totals WHERE name = 't-a'")
+    assert len(slots) > 1  # eight alike: once in 10^21 runs
