@@ -99,7 +99,8 @@ class Pending:
     """One thing that is still to be done. `number` gives the order within a conversation.
 
     `since` is when its 24 hours began, `failing_since` since when it is refused while its URL
-    takes others.
+    takes others. `head` is the number of the first of its conversation, before which it must
+    not go.
     """
 
     number: int
@@ -111,7 +112,12 @@ class Pending:
     since: Moment
     failing_since: Moment | None
     tries: int
-    is_head: bool
+    head: int
+
+    @property
+    def is_head(self) -> bool:
+        """Whether it may go: nothing of its conversation is before it."""
+        return self.head == self.number
 
 
 def bind(receiver: Receiver) -> Binding | Held:

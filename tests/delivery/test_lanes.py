@@ -22,7 +22,7 @@ def waiting(lane: int, *, tries: int = 0, since: Moment = NOW) -> Pending:
     """Return one thing to do, a conversation of its own."""
     number = next(_numbers)
     return Pending(
-        number, "deliver", f"d{number}", lane, number, NOW, since, None, tries, is_head=True
+        number, "deliver", f"d{number}", lane, number, NOW, since, None, tries, head=number
     )
 
 

@@ -17,7 +17,7 @@ LANE = 7
 
 def waiting(*numbers: int) -> list[Pending]:
     return [
-        Pending(number, "deliver", str(number), LANE, number, NOON, NOON, None, 0, is_head=True)
+        Pending(number, "deliver", str(number), LANE, number, NOON, NOON, None, 0, head=number)
         for number in numbers
     ]
 

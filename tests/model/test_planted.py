@@ -82,7 +82,9 @@ def _everybody_is_first(
     lanes: Mapping[int, int], *, floors: Mapping[int, Moment], lowest: Mapping[int, int]
 ) -> Steps[dict[int, list[Pending]]]:
     found = yield from deliveries.due(lanes, floors=floors, lowest=lowest)
-    return {lane: [replace(item, is_head=True) for item in items] for lane, items in found.items()}
+    return {
+        lane: [replace(item, head=item.number) for item in items] for lane, items in found.items()
+    }
 
 
 @unit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import BigInteger, bindparam, delete, exists, or_, select, update
 
 from jackfield.balance import Tally
 from jackfield.clock import Moment
@@ -10,6 +10,7 @@ from jackfield.crashpoints import Crashpoint, reach
 from jackfield.deliveries import Attempt, Outgoing, Pending, conversation_aside
 from jackfield.storage.dialects import Prepared, by_its_key, insert
 from jackfield.storage.giving_up import IS_ORPHANED, bury, expire
+from jackfield.storage.heads import first_of
 from jackfield.storage.lanes import URL, due, hurry, lanes, target
 from jackfield.storage.tables import applications, attempts, deliveries, pending, tenants
 from jackfield.storage.taking_back import take_back
@@ -42,8 +43,9 @@ _WAIT_BEHIND = Prepared(
         pending.c.number == bindparam("this"),
         exists(
             select(_earlier.c.number).where(
-                _earlier.c.conversation == bindparam("of_conversation"),
+                _earlier.c.number == bindparam("head"),
                 _earlier.c.number < bindparam("this"),
+                _earlier.c.conversation == bindparam("of_conversation"),
             ),
         ),
     )
@@ -88,12 +90,11 @@ _CALL_NEXT = Prepared(
     update(pending)
     .where(
         pending.c.number
-        == select(func.min(_later.c.number))
-        .where(
-            _later.c.conversation == bindparam("of_conversation"),
-            _later.c.number > bindparam("ended"),
-        )
-        .scalar_subquery(),
+        == first_of(
+            _later,
+            bindparam("of_conversation", type_=BigInteger),
+            since=bindparam("after", type_=BigInteger),
+        ).scalar_subquery(),
         or_(pending.c.due_at.is_(None), pending.c.due_at <= bindparam("now")),
     )
     .values(due_at=bindparam("now"))
@@ -159,7 +160,7 @@ def outgoing(item: Pending) -> Steps[Outgoing | None]:
 @unit
 def wait_behind(item: Pending) -> Steps[None]:
     """See `Deliveries.wait_behind`."""
-    yield _WAIT_BEHIND(this=item.number, of_conversation=item.conversation)
+    yield _WAIT_BEHIND(this=item.number, head=item.head, of_conversation=item.conversation)
 
 
 @unit
@@ -232,7 +233,8 @@ def _finish(item: Pending, attempt: Attempt, *, state: str, now: Moment) -> Step
 
 @unit
 def _call_next(item: Pending, now: Moment) -> Steps[bool]:
-    rows = yield _CALL_NEXT(of_conversation=item.conversation, ended=item.number, now=now)
+    following = item.number + 1
+    rows = yield _CALL_NEXT(of_conversation=item.conversation, after=following, now=now)
     return bool(rows)
 
 

@@ -19,6 +19,7 @@ from jackfield.clock import Moment
 from jackfield.deliveries import Pending
 from jackfield.delivery import withdrawing
 from jackfield.storage.dialects import Prepared
+from jackfield.storage.heads import first_of
 from jackfield.storage.lanes import QUEUES
 from jackfield.storage.tables import contacts, deliveries, pending, withdrawals
 from jackfield.storage.withdrawal_marks import mark_account
@@ -68,9 +69,11 @@ CALL_NEXT = Prepared(
     update(pending)
     .where(
         pending.c.number
-        == select(func.min(_other.c.number))
-        .where(_other.c.conversation == bindparam("of_conversation"))
-        .scalar_subquery(),
+        == first_of(
+            _other,
+            bindparam("of_conversation", type_=BigInteger),
+            since=literal_column("0"),
+        ).scalar_subquery(),
         pending.c.due_at.is_(None),
     )
     .values(due_at=bindparam("now"))

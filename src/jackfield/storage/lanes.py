@@ -11,7 +11,6 @@ from sqlalchemy import (
     Select,
     bindparam,
     case,
-    func,
     select,
     text,
     update,
@@ -20,8 +19,9 @@ from sqlalchemy import (
 from jackfield.clock import Moment
 from jackfield.deliveries import Pending, Target
 from jackfield.storage.dialects import Prepared
+from jackfield.storage.heads import first_of
 from jackfield.storage.tables import applications, deliveries, pending, tenants
-from jackfield.units import Row, Steps, unit
+from jackfield.units import Steps, unit
 
 _earlier = pending.alias("earlier")
 _here = pending.alias("here")
@@ -58,10 +58,8 @@ def _lanes_of(queue: ColumnElement[bool]) -> Prepared:
 
 
 def _due(queue: ColumnElement[bool]) -> Select[tuple[object, ...]]:
-    head = select(func.min(_earlier.c.number)).where(
-        _earlier.c.conversation == pending.c.conversation,
-        _earlier.c.number >= bindparam("lowest", type_=BigInteger),
-    )
+    lowest = bindparam("lowest", type_=BigInteger)
+    head = first_of(_earlier, pending.c.conversation, since=lowest)
     return (
         select(
             pending.c.number,
@@ -73,7 +71,7 @@ def _due(queue: ColumnElement[bool]) -> Select[tuple[object, ...]]:
             pending.c.since,
             pending.c.failing_since,
             pending.c.tries,
-            head.scalar_subquery(),
+            head.correlate(pending).scalar_subquery(),
         )
         .where(
             queue,
@@ -144,7 +142,7 @@ def due(
             ]
         )
         for row in rows:
-            item = _pending(row)
+            item = Pending(*row)
             found[item.lane].append(item)
     return found
 
@@ -161,19 +159,3 @@ def hurry(lane: int, *, now: Moment, limit: int) -> Steps[int]:
     """See `Deliveries.hurry`."""
     rows = yield _HURRY(lane=lane, now=now, limit=limit)
     return len(rows)
-
-
-def _pending(row: Row) -> Pending:
-    number, kind, subject, lane, conversation, due_at, since, failing_since, tries, head = row
-    return Pending(
-        number,
-        kind,
-        subject,
-        lane,
-        conversation,
-        due_at,
-        since,
-        failing_since,
-        tries,
-        is_head=number == head,
-    )

@@ -12,13 +12,11 @@ from jackfield.deliveries import lane as lane_of
 from jackfield.delivery import withdrawing
 from jackfield.delivery.withdrawing import Withdrawal
 from jackfield.storage.dialects import Prepared, by_its_key
+from jackfield.storage.heads import NEWEST
 from jackfield.storage.lanes import QUEUES
 from jackfield.storage.tables import accounts, applications, deliveries, pending, tenants
 from jackfield.storage.withdrawal_marks import HAS_SOMEWHERE_TO_GO, is_marked, mark_lane
 from jackfield.units import Steps, Unit, alone, unit
-
-NEWEST = 2**63 - 1
-"""What no row of `pending` is numbered above."""
 
 _newest = (
     select(pending.c.number)

@@ -6,8 +6,9 @@ from sqlalchemy import bindparam, exists, or_, select, update
 
 from jackfield.deliveries import lane as lane_of
 from jackfield.storage.dialects import Prepared
+from jackfield.storage.heads import NEWEST
 from jackfield.storage.tables import accounts, applications, deliveries
-from jackfield.storage.taking_back import NEWEST, hold_within, is_owed, newest_span
+from jackfield.storage.taking_back import hold_within, is_owed, newest_span
 from jackfield.storage.withdrawal_marks import WILL_HOLD, mark_lane
 from jackfield.units import Steps, unit
 
