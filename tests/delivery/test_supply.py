@@ -279,7 +279,7 @@ async def test_what_is_done_with_is_not_read_again_while_a_snapshot_keeps_it(
     lanes, supply = Lanes(slots=32), supply_of(world, clock)
     before = await entries_read(postgres_url, "ix_pending_first")  # by whoever had this database
     reader = await asyncpg.connect(postgres_url)
-    before_of_heads = await entries_read(postgres_url, "ix_pending_conversation_number")
+    before_of_heads = await entries_read(postgres_url, "ix_pending_conversation")
     async with reader.transaction(isolation="repeatable_read"):
         await reader.fetch("SELECT 1 FROM pending")
         for _ in range(many):
@@ -294,7 +294,7 @@ async def test_what_is_done_with_is_not_read_again_while_a_snapshot_keeps_it(
     await reader.close()
 
     read = await entries_read(postgres_url, "ix_pending_first") - before
-    of_heads = await entries_read(postgres_url, "ix_pending_conversation_number") - before_of_heads
+    of_heads = await entries_read(postgres_url, "ix_pending_conversation") - before_of_heads
     # A search reads all of it, every fifth second here; a look reads what is of its last seconds.
     searches = many / 5 * many / 2
     assert read < searches + many * 10

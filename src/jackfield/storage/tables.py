@@ -290,7 +290,8 @@ pending = Table(
     Column("account_id", BigInteger, nullable=False, server_default="0"),
     Column("failing_since", BigInteger, comment="since when this one is refused, others not"),
     Index(None, "account_id"),
-    Index(None, "conversation", "number"),
+    # The sum keeps it out of the way of those who look for a number: see `heads`.
+    Index("ix_pending_conversation", "conversation", text("(number + 0)")),
     # What was never tried and what was are two queues of a lane: retries hold up nothing new.
     Index(
         "ix_pending_first",
