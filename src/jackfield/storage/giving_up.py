@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import (
     BigInteger,
     Integer,
@@ -27,20 +29,18 @@ from jackfield.units import Row, Steps, tally, unit
 
 _other = pending.alias("other")
 
-_some_pending = (
-    select(pending.c.number)
+_SOME_PENDING = Prepared(
+    select(pending.c.number, pending.c.subject, pending.c.conversation)
     .where(
         pending.c.account_id == bindparam("account_id"),
         pending.c.kind == "deliver",
         # The sum keeps the primary key out of it: an account's rows are found by the account.
         pending.c.number + 0 <= bindparam("up_to"),
     )
-    .limit(bindparam("limit", type_=Integer))
+    .limit(bindparam("limit", type_=Integer)),
 )
-_NOT_TO_BE_DONE = Prepared(
-    delete(pending)
-    .where(pending.c.number.in_(_some_pending))
-    .returning(pending.c.subject, pending.c.conversation),
+_TAKE_AWAY = Prepared(
+    delete(pending).where(pending.c.number == bindparam("this")).returning(pending.c.number),
 )
 
 _DEAD = Prepared(
@@ -94,10 +94,6 @@ _OVERDUE = [
     for queue in QUEUES
 ]
 
-_TAKE_AWAY = Prepared(
-    delete(pending).where(pending.c.number == bindparam("this")).returning(pending.c.number),
-)
-
 _some_people = (
     select(contacts.c.address)
     .where(contacts.c.account_id == bindparam("account_id"))
@@ -111,9 +107,11 @@ _FORGET_PEOPLE = Prepared(
 
 _LAST = Prepared(select(func.max(pending.c.number)))
 
-# Its account was deleted, and this is not yet taken back with the rest.
+# Its account was deleted, and this is not yet taken back with the rest. The sum keeps PostgreSQL
+# from reading all of `pending` in the order of its accounts.
 IS_ORPHANED = exists().where(
-    withdrawals.c.account_id == pending.c.account_id, withdrawals.c.up_to >= pending.c.number
+    withdrawals.c.account_id == pending.c.account_id + 0,
+    withdrawals.c.up_to >= pending.c.number,
 )
 _BURY = Prepared(
     delete(pending)
@@ -154,14 +152,16 @@ def give_up(account_id: int, api_key: str, *, now: Moment) -> Steps[None]:
 def end_some(account_id: int, *, up_to: int, now: Moment) -> Steps[bool]:
     """Let a slice of what waits for a deleted account be dead; return whether that was all."""
     limit = withdrawing.SLICE
-    rows = yield _NOT_TO_BE_DONE(account_id=account_id, up_to=up_to, limit=limit)
+    rows = yield _SOME_PENDING(account_id=account_id, up_to=up_to, limit=limit)
+    taken: Sequence[Row] = ()
     if rows:
-        yield _DEAD.many([{"delivery_id": subject, "now": now} for subject, _ in rows])
+        taken = yield _TAKE_AWAY.many([{"this": number} for number, _, _ in rows])
+        yield _DEAD.many([{"delivery_id": subject, "now": now} for _, subject, _ in rows])
         # Another account's conversation may have the same number, and wait behind these.
-        ended = sorted({conversation for _, conversation in rows})
+        ended = sorted({conversation for _, _, conversation in rows})
         yield CALL_NEXT.many([{"of_conversation": one, "now": now} for one in ended])
     held = yield _HELD_IS_DEAD(account_id=account_id, now=now, limit=limit)
-    yield tally(Tally.DIED, len(rows) + len(held))
+    yield tally(Tally.DIED, len(taken) + len(held))
     people = yield _FORGET_PEOPLE(account_id=account_id, limit=limit)
     return max(len(rows), len(held), len(people)) < limit
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
+    Column,
     ColumnElement,
     Integer,
+    ScalarSelect,
     Select,
     bindparam,
     case,
@@ -45,16 +49,19 @@ def _lanes_of(queue: ColumnElement[bool]) -> Prepared:
     in_order = (pending.c.lane, pending.c.due_at, pending.c.number)
     first = select(pending.c.number).where(queue).order_by(*in_order).limit(1)
     hops = select(first.scalar_subquery().label("number")).cte("hops", recursive=True)
-    lane = select(_here.c.lane).where(_here.c.number == hops.c.number).correlate(hops)
-    following = first.where(pending.c.lane > lane.scalar_subquery()).correlate(hops)
+    lane, _ = _what_is_there(hops)
+    following = first.where(pending.c.lane > lane).correlate(hops)
     hops = hops.union_all(
         select(following.scalar_subquery()).select_from(hops).where(hops.c.number.is_not(None))
     )
-    return Prepared(
-        select(_here.c.lane, _here.c.due_at).join_from(
-            hops, _here, _here.c.number == hops.c.number
-        )
-    )
+    return Prepared(select(*_what_is_there(hops)).select_from(hops))
+
+
+def _what_is_there(hops: CTE) -> list[ScalarSelect[Any]]:
+    """Return the lane of a number and when it is due, each asked for by the number alone."""
+    columns: list[Column[Any]] = [_here.c.lane, _here.c.due_at]
+    this = _here.c.number == hops.c.number
+    return [select(one).where(this).correlate(hops).scalar_subquery() for one in columns]
 
 
 def _due(queue: ColumnElement[bool]) -> Select[tuple[object, ...]]:
@@ -93,7 +100,7 @@ _TARGET = Prepared(
     .where(deliveries.c.id == bindparam("delivery_id")),
 )
 
-_waiting = (
+_WAITING = Prepared(
     select(pending.c.number)
     .where(
         QUEUES[1],
@@ -101,13 +108,12 @@ _waiting = (
         pending.c.due_at > bindparam("now"),
     )
     .order_by(pending.c.due_at, pending.c.number)
-    .limit(bindparam("limit", type_=Integer))
+    .limit(bindparam("limit", type_=Integer)),
 )
 _HURRY = Prepared(
     update(pending)
-    .where(pending.c.number.in_(_waiting.scalar_subquery()))
-    .values(due_at=bindparam("now"), failing_since=None)
-    .returning(pending.c.number),
+    .where(pending.c.number == bindparam("this"), pending.c.due_at > bindparam("now"))
+    .values(due_at=bindparam("now"), failing_since=None),
 )
 
 
@@ -157,5 +163,7 @@ def target(subject: str) -> Steps[Target | None]:
 @unit
 def hurry(lane: int, *, now: Moment, limit: int) -> Steps[int]:
     """See `Deliveries.hurry`."""
-    rows = yield _HURRY(lane=lane, now=now, limit=limit)
+    rows = yield _WAITING(lane=lane, now=now, limit=limit)
+    if rows:
+        yield _HURRY.many([{"this": number, "now": now} for (number,) in rows])
     return len(rows)
