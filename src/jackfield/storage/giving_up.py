@@ -127,11 +127,7 @@ def expire(lane: int, *, begun_before: Moment, now: Moment, limit: int) -> Steps
     for prepared in _OVERDUE:
         overdue += yield prepared(lane=lane, begun_before=begun_before, limit=limit)
     if overdue:
-        taken = yield _TAKE_AWAY.many([{"this": number} for number, _, _ in overdue])
-        yield tally(Tally.DIED, len(taken))
-        yield _DEAD.many([{"delivery_id": subject, "now": now} for _, subject, _ in overdue])
-        ended = sorted({conversation for _, _, conversation in overdue})
-        yield CALL_NEXT.many([{"of_conversation": one, "now": now} for one in ended])
+        yield tally(Tally.DIED, (yield from _end(overdue, now)))
     return len(overdue)
 
 
@@ -153,17 +149,27 @@ def end_some(account_id: int, *, up_to: int, now: Moment) -> Steps[bool]:
     """Let a slice of what waits for a deleted account be dead; return whether that was all."""
     limit = withdrawing.SLICE
     rows = yield _SOME_PENDING(account_id=account_id, up_to=up_to, limit=limit)
-    taken: Sequence[Row] = ()
-    if rows:
-        taken = yield _TAKE_AWAY.many([{"this": number} for number, _, _ in rows])
-        yield _DEAD.many([{"delivery_id": subject, "now": now} for _, subject, _ in rows])
-        # Another account's conversation may have the same number, and wait behind these.
-        ended = sorted({conversation for _, _, conversation in rows})
-        yield CALL_NEXT.many([{"of_conversation": one, "now": now} for one in ended])
+    ended = yield from _end(rows, now)
     held = yield _HELD_IS_DEAD(account_id=account_id, now=now, limit=limit)
-    yield tally(Tally.DIED, len(taken) + len(held))
+    yield tally(Tally.DIED, ended + len(held))
     people = yield _FORGET_PEOPLE(account_id=account_id, limit=limit)
     return max(len(rows), len(held), len(people)) < limit
+
+
+@unit
+def _end(rows: Sequence[Row], now: Moment) -> Steps[int]:
+    """Let what is in these rows of `pending` be dead; return how much nobody else had ended."""
+    if not rows:
+        return 0
+    taken = yield _TAKE_AWAY.many([{"this": number} for number, _, _ in rows])
+    ours = {number for (number,) in taken}
+    dead = [{"delivery_id": subject, "now": now} for number, subject, _ in rows if number in ours]
+    if dead:
+        yield _DEAD.many(dead)
+    # Another account's conversation may have the same number, and wait behind these.
+    conversations = sorted({conversation for _, _, conversation in rows})
+    yield CALL_NEXT.many([{"of_conversation": one, "now": now} for one in conversations])
+    return len(ours)
 
 
 @unit
