@@ -17,7 +17,7 @@ def postpone(environ: Mapping[str, str], number: int) -> None:
     columns = "kind, subject, shard, lane, conversation, account_id, due_at, since, tries"
     values = f"'deliver', 'later-' || n, 0, n % 100, n, 0, {tomorrow} + n, {tomorrow}, 1"
     counting = f"SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {number}"  # noqa: S608 -- our own
-    _change(
+    change(
         environ,
         f"WITH RECURSIVE c(n) AS ({counting}) "  # noqa: S608 -- our own
         f"INSERT INTO pending ({columns}) SELECT {values} FROM c",
@@ -26,7 +26,7 @@ def postpone(environ: Mapping[str, str], number: int) -> None:
 
 def take_back(environ: Mapping[str, str]) -> None:
     """Remove what `postpone` put there."""
-    _change(environ, "DELETE FROM pending WHERE subject LIKE 'later-%'")
+    change(environ, "DELETE FROM pending WHERE subject LIKE 'later-%'")
 
 
 @contextmanager
@@ -60,7 +60,8 @@ def _held_on_postgres(url: str) -> Iterator[None]:
             runner.run(reader.close())
 
 
-def _change(environ: Mapping[str, str], statement: str) -> None:
+def change(environ: Mapping[str, str], statement: str) -> None:
+    """Run one statement on the database of a gateway."""
     url = environ.get("JACKFIELD_DATABASE_URL")
     if url is None:
         with closing(sqlite3.connect(_file(environ))) as connection:

@@ -16,10 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 
 from benchmarks.databases import postgres_server
+from benchmarks.meddling import change
 
 SERVER_CPU, LOAD_CPU = 0, 1
 """Ours and its floors run on one processor, the load and the database on the other."""
@@ -172,6 +174,17 @@ def prepare(environ: Mapping[str, str]) -> None:
     app = ["meta", "bench", "--app-secret", APP_SECRET, "--verify-token", "token"]
     command(environ, "provider-apps", "add", *app)
     command(environ, "provider-apps", "grant", "bench", "--all")
+
+
+def another(environ: Mapping[str, str]) -> dict[str, str]:
+    """Make a second database beside one of `databases`, with the same in it, and tell where."""
+    other = {**environ, "JACKFIELD_DATA": environ["JACKFIELD_DATA"] + "-beside"}
+    url = environ.get("JACKFIELD_DATABASE_URL")
+    if url is not None:
+        change(environ, "CREATE DATABASE beside")
+        other["JACKFIELD_DATABASE_URL"] = urlsplit(url)._replace(path="/beside").geturl()
+    prepare(other)
+    return other
 
 
 def command(environ: Mapping[str, str], *arguments: str) -> None:
