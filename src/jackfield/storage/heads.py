@@ -16,10 +16,10 @@ def first_of(
 ) -> Select[tuple[int]]:
     """Return the query for the lowest number of a conversation from `since` on.
 
-    `rows` is `pending` by another name. The sum is what its index of conversations has for a
-    number, and only that: when its rows were counted, `pending` was almost empty, so PostgreSQL
-    takes one index for as good as another, and would look for a number in this one, or for a
-    conversation in the one of numbers, and read all that a snapshot keeps.
+    `rows` is `pending` by another name. Its index of conversations has the sum for a number, and
+    no other index has: when its rows were counted, `pending` was almost empty, so PostgreSQL takes
+    any index for as good as another. It would look for a number in the index of conversations,
+    or for a conversation in that of numbers, and read all that somebody's snapshot keeps.
     """
     place = rows.c.number + 0
     return (
