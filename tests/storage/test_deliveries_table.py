@@ -216,6 +216,19 @@ async def test_who_became_the_head_meanwhile_waits_behind_nobody(
     assert await pending(database_url) == [(second.number, LATER, 0)]
 
 
+async def test_nobody_waits_behind_who_was_set_aside_meanwhile(
+    desk: Desk, database_url: str
+) -> None:
+    await desk.hear("1", "1")
+    head, second = await desk.due()
+    failed = attempt(1, Outcome.FAILED)
+    await desk.store.commit(deliveries.set_aside(head, failed, due_at=LATER, now=NOW))
+
+    await desk.store.commit(deliveries.wait_behind(second))
+
+    assert await pending(database_url) == [(head.number, LATER, 1), (second.number, NOW, 0)]
+
+
 async def test_a_success_is_recorded_and_ends_the_delivery(desk: Desk, database_url: str) -> None:
     await desk.hear("1")
     (item,) = await desk.due()
