@@ -76,14 +76,21 @@ class PostgresDatabases:
             name = self.used.pop()
             if await self._is_emptied(name):
                 return with_database(self.server, name)
-            await self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+            await self._drop(name)
         name = f"jackfield_{uuid.uuid4().hex}"
         await self._execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         return with_database(self.server, name)
 
     def give_back(self, url: str) -> None:
         """Note that somebody else may have it."""
-        self.used.append(urlsplit(url).path.removeprefix("/"))
+        self.used.append(_name_in(url))
+
+    async def throw_away(self, url: str) -> None:
+        """Drop a database that nobody should have again, as one that was analysed while full."""
+        await self._drop(_name_in(url))
+
+    async def _drop(self, name: str) -> None:
+        await self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     async def _is_emptied(self, name: str) -> bool:
         """Make a database as the template is; say whether that could be done."""
@@ -128,3 +135,7 @@ class PostgresDatabases:
             await connection.execute(statement)
         finally:
             await connection.close()
+
+
+def _name_in(url: str) -> str:
+    return urlsplit(url).path.removeprefix("/")

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import json
-import pkgutil
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest_asyncio
 
-import jackfield.storage
 from databases import open_store
-from jackfield.storage.dialects import Prepared
+from planning import Session, Step, session_like_ours, statements, steps_of
 
 FIRST_COLUMN = {
     "pk_pending": "number",
@@ -34,12 +29,11 @@ BEGINS = {
 
 
 @pytest_asyncio.fixture
-async def mistaken(postgres_url: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+async def mistaken(postgres_url: str) -> AsyncIterator[Session]:
     """A session like ours, to which `pending` is almost empty and holds thousands of dead rows."""
     store = await open_store(postgres_url)
     await store.close()
-    settings = {"enable_seqscan": "off", "plan_cache_mode": "force_generic_plan"}
-    connection = await asyncpg.connect(postgres_url, server_settings=settings)
+    connection = await session_like_ours(postgres_url)
     reader = await asyncpg.connect(postgres_url)
     async with reader.transaction(isolation="repeatable_read"):
         await reader.fetch("SELECT 1 FROM pending")
@@ -56,69 +50,30 @@ async def mistaken(postgres_url: str) -> AsyncIterator[asyncpg.Connection[asyncp
 
 
 async def test_no_statement_reads_what_was_done_with_to_find_what_waits(
-    mistaken: asyncpg.Connection[asyncpg.Record],
+    mistaken: Session,
 ) -> None:
     found = [
-        (name, scan)
+        (name, step)
         for name, prepared in statements()
-        for scan in scans_of(await plan_of(mistaken, prepared))
+        if re.search(r"\bpending\b(?!')", prepared.postgres[0])
+        for step in await steps_of(mistaken, prepared)
+        if of_what_waits(step)
     ]
 
-    astray = {(name, scan.get("Index Name")) for name, scan in found if not is_narrow(scan)}
+    astray = {(name, step.index) for name, step in found if not is_narrow(step)}
     assert {"deliveries._DONE", "deliveries._OUTGOING", "lanes._DUE"} <= {
         name for name, _ in found
     }
     assert {(name, index) for name, index in astray if name not in COUNTS} == BEGINS
 
 
-def statements() -> Iterator[tuple[str, Prepared]]:
-    """Give every statement that speaks of what waits, by its module's and its own name."""
-    for module in pkgutil.iter_modules(jackfield.storage.__path__):
-        if module.ispkg:
-            continue
-        there = vars(importlib.import_module(f"jackfield.storage.{module.name}"))
-        for name, value in there.items():
-            for prepared in prepared_in(value):
-                if re.search(r"\bpending\b(?!')", prepared.postgres[0]):
-                    yield f"{module.name}.{name}", prepared
+def of_what_waits(step: Step) -> bool:
+    return "Scan" in step.kind and (step.table == "pending" or "pending" in step.index)
 
 
-def prepared_in(value: object) -> Iterator[Prepared]:
-    if isinstance(value, Prepared):
-        yield value
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from prepared_in(one)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from prepared_in(one)
-
-
-async def plan_of(connection: asyncpg.Connection[asyncpg.Record], prepared: Prepared) -> Any:  # noqa: ANN401 -- JSON
-    text, order, _ = prepared.postgres
-    await connection.execute(f"PREPARE it AS {text}")
-    nulls = f"({', '.join(['NULL'] * len(order))})" if order else ""
-    plan = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE it{nulls}")
-    await connection.execute("DEALLOCATE it")
-    return json.loads(plan)
-
-
-def scans_of(plan: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 -- JSON
-    if isinstance(plan, Mapping):
-        if "Scan" in str(plan.get("Node Type")) and (
-            plan.get("Relation Name") == "pending" or "pending" in str(plan.get("Index Name"))
-        ):
-            yield plan
-        for value in plan.values():
-            yield from scans_of(value)
-    elif isinstance(plan, Sequence) and not isinstance(plan, str):
-        for one in plan:
-            yield from scans_of(one)
-
-
-def is_narrow(scan: Mapping[str, Any]) -> bool:
+def is_narrow(step: Step) -> bool:
     """Whether it reads of an index only what has the value that its first column is asked for."""
-    if scan["Node Type"] == "Bitmap Heap Scan":
+    if step.kind == "Bitmap Heap Scan":
         return True  # its index is another's
-    first = FIRST_COLUMN.get(scan.get("Index Name", ""))
-    return first is not None and f"({first} " in scan.get("Index Cond", "")
+    first = FIRST_COLUMN.get(step.index)
+    return first is not None and f"({first} " in step.condition

@@ -166,6 +166,7 @@ async def test_a_url_may_say_what_only_the_driver_knows(postgres_server: str) ->
 
 TO_THE_THIRD_SCHEMA = """
 DROP TABLE withdrawals;
+DROP INDEX ix_deliveries_held_since;
 DROP INDEX ix_pending_conversation;
 CREATE INDEX ix_pending_conversation_number ON pending (conversation, number);
 """

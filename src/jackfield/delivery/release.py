@@ -86,11 +86,15 @@ class HeldMessages(Protocol):
         """Bind them, in this order; they are due now and their 24 hours begin."""
         ...
 
-    def find_stranded(self) -> Unit[int]:
-        """Mark accounts whose held messages somebody may hear and nobody releases; count them.
+    def stranded(self) -> Unit[list[int]]:
+        """Return the accounts whose held messages somebody may hear and nobody releases.
 
         They are left where one process accepted a message while another finished releasing.
         """
+        ...
+
+    def release_stranded(self, account_ids: Sequence[int]) -> Unit[int]:
+        """Mark those that are still stranded as releasing; return how many."""
         ...
 
     def expire(self, *, accepted_before: Moment, now: Moment, limit: int) -> Unit[int]:
@@ -248,9 +252,11 @@ class Releaser:
     async def _sweep(self) -> None:
         now = self._clock()
         if self._sweep_due is not None and now >= self._sweep_due:
-            found = await self._store.commit(alone(self._held.find_stranded()))
+            found = await self._store.read(self._held.stranded())
             if found:
-                log.warning("held.stranded", accounts=found)
+                work = self._held.release_stranded(found)
+                marked = await self._store.commit(alone(work))
+                log.warning("held.stranded", accounts=marked)
             self._sweep_due = after(now, SWEEP_PAUSE)
 
     async def _expire(self) -> None:

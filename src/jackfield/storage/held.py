@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Integer, and_, bindparam, exists, or_, select, text, update
+from sqlalchemy import CTE, Integer, and_, bindparam, exists, or_, select, text, update
 
 from jackfield.accounts import Standing
 from jackfield.balance import Tally
@@ -72,8 +72,8 @@ _RELEASE = Prepared(
     .returning(deliveries.c.id),
 )
 
-# The state is written out: only so do both engines use the index of what is held.
-_who_holds = select(deliveries.c.account_id).where(text("deliveries.state = 'held'"))
+# Written out: only so do both engines use the indexes of what is held.
+_is_held = text("deliveries.state = 'held'")
 _hears = or_(
     exists().where(
         applications.c.id == accounts.c.application_id,
@@ -89,26 +89,42 @@ IS_HEARD = and_(
 )
 """Of an account: a message to it is bound to somebody, as `deliveries.bind` decides."""
 
+_is_stranded = and_(accounts.c.releasing == 0, IS_HEARD)
+
+
+def _who_holds() -> CTE:
+    """Return what hops from each account that holds something to the next, however much it is."""
+    in_order = (deliveries.c.account_id, deliveries.c.number)
+    first = select(deliveries.c.account_id).where(_is_held).order_by(*in_order).limit(1)
+    hops = select(first.scalar_subquery().label("account_id")).cte("hops", recursive=True)
+    following = first.where(deliveries.c.account_id > hops.c.account_id).correlate(hops)
+    is_there = hops.c.account_id.is_not(None)
+    return hops.union_all(select(following.scalar_subquery()).select_from(hops).where(is_there))
+
+
+_holding = _who_holds()
 _STRANDED = Prepared(
+    select(accounts.c.id)
+    .select_from(_holding)
+    .join(accounts, accounts.c.id == _holding.c.account_id)
+    .where(_is_stranded),
+)
+_RELEASE_STRANDED = Prepared(
     update(accounts)
-    .where(
-        accounts.c.id.in_(_who_holds.scalar_subquery()),
-        accounts.c.releasing == 0,
-        IS_HEARD,
-    )
+    .where(accounts.c.id == bindparam("account_id"), _is_stranded)
     .values(releasing=1)
     .returning(accounts.c.id),
 )
 
-_overdue = (
+_OVERDUE = Prepared(
     select(deliveries.c.number)
-    .where(deliveries.c.state == "held", deliveries.c.accepted_at < bindparam("accepted_before"))
-    .order_by(deliveries.c.number)
-    .limit(bindparam("limit", type_=Integer))
+    .where(_is_held, deliveries.c.accepted_at < bindparam("accepted_before"))
+    .order_by(deliveries.c.accepted_at)
+    .limit(bindparam("limit", type_=Integer)),
 )
 _EXPIRE = Prepared(
     update(deliveries)
-    .where(deliveries.c.number.in_(_overdue.scalar_subquery()), deliveries.c.state == "held")
+    .where(deliveries.c.number == bindparam("this"), by_its_key(deliveries.c.state) == "held")
     .values(state="dead", finished_at=bindparam("now"))
     .returning(deliveries.c.number),
 )
@@ -186,19 +202,27 @@ def release(
 
 
 @unit
-def find_stranded() -> Steps[int]:
-    """See `HeldMessages.find_stranded`."""
+def stranded() -> Steps[list[int]]:
+    """See `HeldMessages.stranded`."""
     rows = yield _STRANDED()
+    return [account_id for (account_id,) in rows]
+
+
+@unit
+def release_stranded(account_ids: Sequence[int]) -> Steps[int]:
+    """See `HeldMessages.release_stranded`."""
+    rows = yield _RELEASE_STRANDED.many([{"account_id": one} for one in account_ids])
     return len(rows)
 
 
 @unit
 def expire(*, accepted_before: Moment, now: Moment, limit: int) -> Steps[int]:
     """See `HeldMessages.expire`."""
-    rows = yield _EXPIRE(accepted_before=accepted_before, now=now, limit=limit)
-    if rows:
-        yield tally(Tally.DIED, len(rows))
-    return len(rows)
+    overdue = yield _OVERDUE(accepted_before=accepted_before, limit=limit)
+    if overdue:
+        dead = yield _EXPIRE.many([{"this": number, "now": now} for (number,) in overdue])
+        yield tally(Tally.DIED, len(dead))
+    return len(overdue)
 
 
 @unit

@@ -33,9 +33,15 @@ them ever was, and walks over it to change it once more.
 _SURVEY_TIMEOUT = 300.0
 """Seconds: nobody waits for a survey but whoever asked for it."""
 
-# A statement that was planned while a table was small would read all of it once it is large, until
-# somebody analyses it. Every statement of ours has its index.
-_BY_INDEX = {"enable_seqscan": "off"}
+# What PostgreSQL believes of a table is wrong soon: when `pending` is analysed it is almost empty.
+# Every statement of ours has its index for each table, and the same whatever it is asked for; to
+# plan it anew for some values, PostgreSQL reads over all that somebody's snapshot keeps.
+ONE_PLAN = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
 
 _LOST = (LostError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
@@ -195,7 +201,7 @@ class PostgresStore:
                 timeout=10,
                 command_timeout=command_timeout,
                 statement_cache_size=512,
-                server_settings=self._settings | ({} if may_read_all else _BY_INDEX),
+                server_settings=self._settings | ({} if may_read_all else ONE_PLAN),
             )
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise _unavailable("The database could not be reached.", error) from error

@@ -13,7 +13,7 @@ from jackfield.problems import Unavailable
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision under `migrations/versions`; a test compares the two."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

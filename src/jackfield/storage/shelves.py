@@ -17,7 +17,6 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
-    exists,
     func,
     or_,
     select,
@@ -107,12 +106,11 @@ def _clear_deliveries(place: int, upto: int, cutoffs: Cutoffs) -> Steps[int]:
 
 # Attempts of what was delivered: those of what is not say why, and go with it ----------------
 
+# Its state is asked for one by one: of what does not exist PostgreSQL would make a list first.
+_its_state = select(deliveries.c.state).where(deliveries.c.id == attempts.c.delivery_id)
 _of_what_was_delivered = and_(
     attempts.c.started_at < bindparam("attempts"),
-    ~exists().where(
-        deliveries.c.id == attempts.c.delivery_id,
-        deliveries.c.state != "delivered",
-    ),
+    func.coalesce(_its_state.scalar_subquery(), "delivered") == "delivered",
 )
 _LOOK_AT_ATTEMPTS = _look(attempts.c.number, attempts.c.started_at, _of_what_was_delivered)
 _CLEAR_ATTEMPTS = Prepared(

@@ -273,6 +273,7 @@ deliveries = Table(
         "number",
         sqlite_where=text("state = 'held'"),
     ),
+    Index("ix_deliveries_held_since", "accepted_at", sqlite_where=text("state = 'held'")),
 )
 
 pending = Table(

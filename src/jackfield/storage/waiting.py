@@ -79,14 +79,11 @@ _FIRST, _AGAIN = (_lanes(queue) for queue in QUEUES)
 
 _SINCE = Prepared(select(pending.c.since).where(pending.c.number == bindparam("number")))
 
-# For each account: asked for the lowest of all, SQLite would rather read the table from its start.
 _OLDEST_HELD = Prepared(
-    select(func.min(deliveries.c.number))
+    select(deliveries.c.accepted_at)
     .where(text("deliveries.state = 'held'"))
-    .group_by(deliveries.c.account_id),
-)
-_ACCEPTED_AT = Prepared(
-    select(deliveries.c.accepted_at).where(deliveries.c.number == bindparam("number")),
+    .order_by(deliveries.c.accepted_at)
+    .limit(1),
 )
 _OLDEST_KEPT = Prepared(
     select(inbound_bodies.c.received_at)
@@ -107,9 +104,8 @@ def sight(now: Moment) -> Steps[Sight]:
     for reason, number in oldest.items():
         ((moment,),) = yield _SINCE(number=number)
         since[reason] = moment
-    held = yield _OLDEST_HELD()
-    if held:
-        ((since[Waiting.HELD],),) = yield _ACCEPTED_AT(number=min(number for (number,) in held))
+    for (moment,) in (yield _OLDEST_HELD()):
+        since[Waiting.HELD] = moment
     for reason, kind in ((Waiting.UNREAD, Kept.UNREAD), (Waiting.UNKNOWN, Kept.UNKNOWN)):
         for (moment,) in (yield _OLDEST_KEPT(kind=kind)):
             since[reason] = moment

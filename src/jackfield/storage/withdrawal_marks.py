@@ -44,9 +44,10 @@ WILL_HOLD = exists().where(
 )
 """Of an account: something that waits for it is still to be held."""
 
+_its_tenants_url = select(tenants.c.inbound_url).where(tenants.c.api_key == accounts.c.api_key)
 HAS_SOMEWHERE_TO_GO = or_(
     accounts.c.application_id.is_not(None),
-    accounts.c.api_key.in_(select(tenants.c.api_key).where(tenants.c.inbound_url.is_not(None))),
+    _its_tenants_url.correlate(accounts).scalar_subquery().is_not(None),
 )
 """Of an account: what is held for it may be released, if its application has a URL."""
 
