@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from typing import Any
 
 import asyncpg
 
@@ -62,19 +63,31 @@ def _held_on_postgres(url: str) -> Iterator[None]:
 
 def change(environ: Mapping[str, str], statement: str) -> None:
     """Run one statement on the database of a gateway."""
+    _run(environ, statement)
+
+
+def ask(environ: Mapping[str, str], query: str) -> int:
+    """Return the number that a query finds in the database of a gateway."""
+    ((number,),) = _run(environ, query)
+    return int(number)
+
+
+def _run(environ: Mapping[str, str], statement: str) -> Sequence[Sequence[Any]]:
     url = environ.get("JACKFIELD_DATABASE_URL")
     if url is None:
         with closing(sqlite3.connect(_file(environ))) as connection:
-            connection.execute(statement)
+            rows = connection.execute(statement).fetchall()
             connection.commit()
-        return
+            return rows
 
-    async def change() -> None:
+    async def run() -> Sequence[Sequence[Any]]:
         connection = await asyncpg.connect(url)
-        await connection.execute(statement)
-        await connection.close()
+        try:
+            return [tuple(row) for row in await connection.fetch(statement)]
+        finally:
+            await connection.close()
 
-    asyncio.run(change())
+    return asyncio.run(run())
 
 
 def _file(environ: Mapping[str, str]) -> str:
