@@ -14,7 +14,7 @@ from planning import Session, Step, session_like_ours, statements, steps_of
 FIRST_COLUMN = {
     "pk_pending": "number",
     "ix_pending_conversation": "conversation",
-    "ix_pending_account_id": "account_id",
+    "ix_pending_account": "account_id",
     "ix_pending_first": "lane",
     "ix_pending_again": "lane",
 }

@@ -94,7 +94,7 @@ class HeldMessages(Protocol):
         ...
 
     def release_stranded(self, account_ids: Sequence[int]) -> Unit[int]:
-        """Mark those that are still stranded as releasing; return how many."""
+        """Mark those of them that somebody may still hear as releasing; return how many."""
         ...
 
     def expire(self, *, accepted_before: Moment, now: Moment, limit: int) -> Unit[int]:
@@ -256,17 +256,18 @@ class Releaser:
             if found:
                 work = self._held.release_stranded(found)
                 marked = await self._store.commit(alone(work))
-                log.warning("held.stranded", accounts=marked)
+                if marked:
+                    log.warning("held.stranded", accounts=marked)
             self._sweep_due = after(now, SWEEP_PAUSE)
 
     async def _expire(self) -> None:
         now = self._clock()
-        count = SLICE
-        while count == SLICE:
-            before = after(now, -self._retention)
+        before = after(now, -self._retention)
+        while True:
             work = self._held.expire(accepted_before=before, now=now, limit=SLICE)
             count = await self._store.commit(work)
-            if count:
-                log.warning("held.expired", messages=count)
-        await self._expire_behind_pauses(now, before=after(now, -self._retention))
+            if not count:
+                break
+            log.warning("held.expired", messages=count)
+        await self._expire_behind_pauses(now, before=before)
         self._expiry_due = after(now, EXPIRY_PAUSE)

@@ -219,10 +219,11 @@ def release_stranded(account_ids: Sequence[int]) -> Steps[int]:
 def expire(*, accepted_before: Moment, now: Moment, limit: int) -> Steps[int]:
     """See `HeldMessages.expire`."""
     overdue = yield _OVERDUE(accepted_before=accepted_before, limit=limit)
-    if overdue:
-        dead = yield _EXPIRE.many([{"this": number, "now": now} for (number,) in overdue])
-        yield tally(Tally.DIED, len(dead))
-    return len(overdue)
+    if not overdue:
+        return 0
+    dead = yield _EXPIRE.many([{"this": number, "now": now} for (number,) in overdue])
+    yield tally(Tally.DIED, len(dead))
+    return len(dead)
 
 
 @unit

@@ -34,12 +34,15 @@ _SURVEY_TIMEOUT = 300.0
 """Seconds: nobody waits for a survey but whoever asked for it."""
 
 # What PostgreSQL believes of a table is wrong soon: when `pending` is analysed it is almost empty.
-# Every statement of ours has its index for each table, and the same whatever it is asked for; to
-# plan it anew for some values, PostgreSQL reads over all that somebody's snapshot keeps.
+# What is asked for often has its index for each table, and the same whatever the values are; to
+# plan it anew for some, PostgreSQL reads over all that somebody's snapshot keeps. Nor is it worth
+# a second process, or a compiler, though that snapshot makes it look as if.
 ONE_PLAN = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    "jit": "off",
+    "max_parallel_workers_per_gather": "0",
     "plan_cache_mode": "force_generic_plan",
 }
 

@@ -6,7 +6,17 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, case, delete, exists, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    select,
+    update,
+)
 
 from jackfield.clock import Moment
 from jackfield.deliveries import Held, conversation
@@ -42,15 +52,11 @@ _MISPLACED = (
     .join(deliveries, deliveries.c.id == pending.c.subject)
     .join(accounts, accounts.c.id == deliveries.c.account_id)
     .where(
-        _number > bindparam("after"),
-        _number <= bindparam("last"),
         pending.c.kind == "deliver",
         deliveries.c.kind == Kind.INBOUND.value,
         deliveries.c.state == State.PENDING.value,
         deliveries.c.application_id.is_distinct_from(_hearer),
     )
-    .order_by(_number)
-    .limit(bindparam("limit", type_=Integer))
 )
 
 _CONDITIONS = {
@@ -161,14 +167,32 @@ def _narrowing(which: Misplaced) -> tuple[frozenset[str], dict[str, object]]:
 
 @cache
 def _span(*, has_account: bool) -> Prepared:
-    walk = select(_number).where(_number > bindparam("after"))
+    place = _place(has_account=has_account)
+    walk = select(_number).where(place > bindparam("after"))
     if has_account:
         walk = walk.where(_of_the_account)
-    walked = walk.order_by(_number).limit(bindparam("range", type_=Integer)).subquery()
+    walked = walk.order_by(place).limit(bindparam("range", type_=Integer)).subquery()
     found: list[Any] = [func.max(walked.c.number), func.count()]
     return Prepared(select(*found).select_from(walked))
 
 
 @cache
 def _misplaced(names: frozenset[str]) -> Prepared:
-    return Prepared(_MISPLACED.where(*(_CONDITIONS[name] for name in sorted(names))))
+    place = _place(has_account="account" in names)
+    return Prepared(
+        _MISPLACED.where(
+            place > bindparam("after"),
+            place <= bindparam("last"),
+            *(_CONDITIONS[name] for name in sorted(names)),
+        )
+        .order_by(place)
+        .limit(bindparam("limit", type_=Integer)),
+    )
+
+
+def _place(*, has_account: bool) -> ColumnElement[int]:
+    """Return the number, for an account as only its index has it: see `heads`.
+
+    PostgreSQL would rather read all that waits in the order of the primary key.
+    """
+    return _number + 0 if has_account else _number

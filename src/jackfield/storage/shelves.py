@@ -106,7 +106,7 @@ def _clear_deliveries(place: int, upto: int, cutoffs: Cutoffs) -> Steps[int]:
 
 # Attempts of what was delivered: those of what is not say why, and go with it ----------------
 
-# Its state is asked for one by one: of what does not exist PostgreSQL would make a list first.
+# Each one's state is asked for: for NOT EXISTS, PostgreSQL would list all deliveries first.
 _its_state = select(deliveries.c.state).where(deliveries.c.id == attempts.c.delivery_id)
 _of_what_was_delivered = and_(
     attempts.c.started_at < bindparam("attempts"),

@@ -1,4 +1,4 @@
-"""Ages: what was held for too long is found by when it came, not among all there ever was."""
+"""Ages: what was held for too long is found by when it came, and what an account has in order."""
 
 from __future__ import annotations
 
@@ -21,3 +21,5 @@ def upgrade() -> None:
         sqlite_where=_IS_HELD,
         postgresql_where=_IS_HELD,
     )
+    op.create_index("ix_pending_account", "pending", ["account_id", sa.text("(number + 0)")])
+    op.drop_index("ix_pending_account_id", "pending")
