@@ -66,6 +66,7 @@ class Gateway(RuleBasedStateMachine):
         self.rows: dict[int, int] = {}  # the binding that a row of what is to be done stands for
         self.store: OpenStore
         self.process: Process
+        self.log.clear()  # what a play left there that failed is told with that failure
         self.run(self._begin())
 
     # What arrives, and what people do ----------------------------------------------------
