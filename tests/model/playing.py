@@ -6,6 +6,7 @@ import os
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
+from structlog.processors import format_exc_info
 from structlog.testing import capture_logs
 
 from model.grounds import Grounds
@@ -51,5 +52,5 @@ def until_it_fails() -> settings:
 
 def play(grounds: Grounds, how: settings, parts: Parts | None = None) -> None:
     for _ in range(max(1, NIGHTLY_STEPS // (LENGTH * TOGETHER))):
-        with capture_logs() as log:
+        with capture_logs([format_exc_info]) as log:
             run_state_machine_as_test(lambda: Gateway(grounds, log, parts), settings=how)  # type: ignore[arg-type] # whatever makes one

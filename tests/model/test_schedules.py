@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.processors import format_exc_info
 from structlog.testing import capture_logs
 
 from jackfield.clock import Moment, after
@@ -202,7 +203,7 @@ def play_all(grounds: Grounds, least: int) -> int:
         played += 1
         grounds.runner.run(followed(grounds, said, choices))
 
-    with capture_logs() as log:
+    with capture_logs([format_exc_info]) as log:
         follow()
     bugs = [line for line in log if line["log_level"] in {"error", "critical"}]
     assert bugs == []
