@@ -86,6 +86,13 @@ def rename_slowly(*keys: str, name: str, seconds: float) -> Steps[None]:
 
 
 @unit
+def found_slowly(key: str, *, seconds: float) -> Steps[Tenant | None]:
+    """Rest, and then look for a tenant (PostgreSQL only)."""
+    yield _SLEEP(seconds=seconds)
+    return (yield from tenants.find(key))
+
+
+@unit
 def read_think_write(key: str) -> Steps[None]:
     """Add one to the number that a tenant has for a name."""
     rows = yield _NAME(api_key=key)

@@ -27,6 +27,7 @@ from small_units import (
     Refusal,
     add_and_count,
     add_then_refuse,
+    found_slowly,
     rename,
     rename_slowly,
     tenant,
@@ -137,14 +138,28 @@ async def test_a_line_that_was_cut_between_batches_is_laid_anew(postgres_url: st
 
         killed = await look(postgres_url, _KILL_STORES)
         added = await add_all(store, "b", "c")
-        found = await asyncio.gather(store.read(tenants.find("b")), return_exceptions=True)
-        found_later = await store.read(tenants.find("b"))
+        found = await store.read(tenants.find("b"))
 
     assert killed == [(2,)]
     assert added == [True, True]
-    assert isinstance(found[0], Unavailable) or found[0] == tenant("b")
-    assert found_later == tenant("b")
+    assert found == tenant("b")
     assert await tenants_there(postgres_url) == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("how", ["terminate", "cancel"])
+async def test_who_looks_while_the_line_is_cut_is_told_what_is_there(
+    postgres_url: str, how: str
+) -> None:
+    async with opened(postgres_url) as store:
+        await add_all(store, "a")
+        await store.read(tenants.find("a"))
+        looking = asyncio.create_task(store.read(found_slowly("a", seconds=0.3)))
+        await asyncio.sleep(0.1)
+
+        await look(postgres_url, _KILL_STORES.replace("terminate", how))
+        found = await looking
+
+    assert found == tenant("a")
 
 
 async def test_a_line_that_is_cut_inside_a_transaction_loses_nothing_and_doubles_nothing(

@@ -52,6 +52,10 @@ _TRIES = 3
 """How often a batch is run that lost its connection, or a lone unit that lost a deadlock."""
 
 
+class _CutError(LostError):
+    """The line was cut while somebody looked, which can be done again."""
+
+
 class PostgresStore:
     """A store on one PostgreSQL database, shared with other processes."""
 
@@ -86,20 +90,33 @@ class PostgresStore:
         return await self._committer.commit(work)
 
     async def read(self, work: Unit[Result]) -> Result:
-        """Run `work`, which only looks, on a connection held for reading."""
+        """Run `work`, which only looks, on a connection held for reading.
+
+        That a line was cut is often learned only by asking, so it is asked once more on a new one.
+        """
         connection = await self._idle.get()
         try:
-            if connection is None or connection.is_closed():
-                connection = await self._connect()
-            if self._undecided:
-                await self._undecided.decide(connection)
-            ended = await lockstep.read(connection, work)
+            if connection is not None and not connection.is_closed():
+                with suppress(_CutError):
+                    return outcome(await self._look(connection, work))  # type: ignore[no-any-return] # a unit's value is untyped here
+            connection = await self._connect()
+            return outcome(await self._look(connection, work))  # type: ignore[no-any-return] # as above
         except LostError as error:
-            _let_go(connection)
             raise _unavailable("The database could not be read.", error) from error
         finally:
             self._idle.put_nowait(connection)
-        return outcome(ended)  # type: ignore[no-any-return] # a unit's value is untyped here
+
+    async def _look(self, connection: Connection, work: Unit[Any]) -> Ended:
+        """Run `work`; raises _CutError, or LostError where it took too long, and lets go of it."""
+        try:
+            if self._undecided:
+                await self._undecided.decide(connection)
+            return await lockstep.read(connection, work)
+        except LostError as error:
+            _let_go(connection)
+            if isinstance(error.__cause__, TimeoutError):
+                raise
+            raise _CutError from error.__cause__
 
     async def recall(self, work: Unit[Result]) -> Result:
         """Read: other processes write too, and a revoked secret must open nothing from then on."""
