@@ -140,3 +140,25 @@ async def test_vouching_twice_marks_nothing_anew(world: World) -> None:
 
     assert first == second == replace(page, standing=Standing.VOUCHED)
     assert await releasing(world) == []
+
+
+async def test_who_is_stranded_is_found_among_those_who_hold_and_looked_at_again(
+    world: World, database_url: str
+) -> None:
+    await world.tenant()
+    application = await world.application(URL)
+    pages = [await world.page(f"30000000000000{n}") for n in range(4)]
+    await world.hear(*[said("hello", to=page) for page in pages[:3]])
+    for page in (pages[0], pages[2], pages[3]):
+        await world.link(page, application)
+    await change(database_url, "UPDATE accounts SET releasing = 0")  # as another process left them
+
+    found = await world.store.read(held.stranded())
+    await change(
+        database_url,
+        f"UPDATE accounts SET application_id = NULL WHERE id = {pages[0].id}",  # noqa: S608 -- ours
+    )
+    marked = await world.store.commit(alone(held.release_stranded(found)))
+
+    assert found == [pages[0].id, pages[2].id]
+    assert (marked, await releasing(world)) == (1, [pages[2].id])
