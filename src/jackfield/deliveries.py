@@ -74,6 +74,15 @@ class Binding:
     webhook_version: WebhookVersion
 
 
+LONGEST_ATTEMPT = timedelta(minutes=1)
+"""None goes on for longer: ruling R26 ends it after 15 s."""
+
+
+def lasted(started_at: Moment, ended_at: Moment) -> int:
+    """Return how long an attempt took, in milliseconds; a clock may have been set meanwhile."""
+    return min(max(ended_at - started_at, 0), LONGEST_ATTEMPT // timedelta(milliseconds=1))
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One attempt, as it is kept; `retry_after` is what was asked for."""

@@ -7,9 +7,10 @@ from datetime import timedelta
 from itertools import pairwise
 
 import jwt
+import pytest
 from standardwebhooks import Webhook
 
-from databases import change
+from databases import change, look
 from dispatching import (
     dispatcher_of,
     dispatching,
@@ -18,7 +19,7 @@ from dispatching import (
     until_nothing_is_left,
     until_recorded,
 )
-from jackfield.deliveries import Pending
+from jackfield.deliveries import LONGEST_ATTEMPT, Pending
 from jackfield.delivery.dispatcher import BURST
 from jackfield.delivery.signing import webhook_secret
 from jackfield.storage import deliveries
@@ -226,6 +227,30 @@ async def test_a_bug_in_an_attempt_costs_a_turn_and_not_the_message(world: World
 
     assert await states(world) == {"pending": 1}
     assert await left_to_do(world) == 1
+
+
+@pytest.mark.parametrize("days", [40, -40])
+@pytest.mark.parametrize("status", [200, 503])
+async def test_what_is_answered_counts_though_the_clock_was_set_meanwhile(
+    world: World, database_url: str, days: int, status: int
+) -> None:
+    clock = Clock()
+
+    async def set_the_clock(_: Received) -> int:
+        clock.advance(timedelta(days=days))
+        return status
+
+    async with Receiver(set_the_clock) as receiver:
+        await world.tenant()
+        page = await world.page(application=await world.application(receiver.url))
+        await world.hear(said("hello", to=page), at=clock())
+
+        async with dispatching(world, clock=clock):
+            await until_recorded(world, 1)
+
+    assert receiver.texts == ["hello"]
+    ((lasted,),) = await look(database_url, "SELECT milliseconds FROM attempts")
+    assert 0 <= lasted <= LONGEST_ATTEMPT // timedelta(milliseconds=1)
 
 
 async def test_an_outcome_that_cannot_be_recorded_does_not_send_without_end(

@@ -16,7 +16,7 @@ import structlog
 
 from jackfield.clock import Clock
 from jackfield.crashpoints import Crashpoint, reach
-from jackfield.deliveries import Attempt, Elsewhere, Outcome, Pending
+from jackfield.deliveries import Attempt, Elsewhere, Outcome, Pending, lasted
 from jackfield.delivery.lanes import Lanes, Start
 from jackfield.delivery.recording import Recorder
 from jackfield.delivery.supply import Supply
@@ -190,7 +190,7 @@ class Dispatcher:
             return Attempt(
                 tried=item.tries + 1,
                 started_at=started_at,
-                milliseconds=self._clock() - started_at,
+                milliseconds=lasted(started_at, self._clock()),
                 outcome=Outcome.BROKE,
                 detail="an error inside the gateway; its log says which",
             )

@@ -10,7 +10,15 @@ from types import MappingProxyType
 
 from jackfield.clock import SECOND, Clock, Moment
 from jackfield.crashpoints import Crashpoint, reach
-from jackfield.deliveries import Attempt, Deliveries, Elsewhere, Outcome, Outgoing, Pending
+from jackfield.deliveries import (
+    Attempt,
+    Deliveries,
+    Elsewhere,
+    Outcome,
+    Outgoing,
+    Pending,
+    lasted,
+)
 from jackfield.delivery.signing import signed_headers
 from jackfield.egress import Egress, Failure, Reply, Unreached
 from jackfield.metrics import Metrics
@@ -105,7 +113,7 @@ def _attempt(
     started_at: Moment,
     ended_at: Moment,
 ) -> Attempt:
-    tried, milliseconds = item.tries + 1, max(ended_at - started_at, 0)
+    tried, milliseconds = item.tries + 1, lasted(started_at, ended_at)
     if isinstance(answer, Unreached):
         outcome = _UNREACHED.get(answer.failure, Outcome.UNREACHABLE)
         return Attempt(tried, started_at, milliseconds, outcome, detail=answer.detail)
