@@ -178,6 +178,20 @@ async def test_one_delivery_is_shown_with_why_it_waits(doors: Doors, database_ur
     assert shown[2]["from"] == "700000000000007"
 
 
+async def test_who_wrote_to_an_account_that_is_only_claimed_is_not_told(
+    doors: Doors, database_url: str
+) -> None:
+    desk = await desk_of(doors)
+    await change(database_url, "UPDATE accounts SET standing = 'claimed'")
+    _, held, oldest = await desk.ids()
+
+    shown = [(await desk.tenant.get(f"{BASE}/{each}")).json for each in (held, oldest)]
+    copied = await desk.tenant.post(f"{BASE}/{held}/replay", {"to": "https://trial.example/in"})
+
+    assert [each["from"] for each in shown] == [None, "700000000000007"]
+    assert (copied.status, "only claimed" in copied.json["detail"]) == (409, True)
+
+
 async def test_a_paused_url_is_why_it_waits(doors: Doors) -> None:
     desk = await desk_of(doors)
     (newest, *_) = await desk.ids()
@@ -252,7 +266,7 @@ async def test_many_are_counted_first_and_then_replayed(doors: Doors, database_u
     done = await replayed(desk.tenant, provider="messenger", external_id="1001")
     again = await replayed(desk.tenant)
 
-    assert counted == {"matched": 2, "replayed": 0, "held": 0}
+    assert counted == {"matched": 2, "replayed": 2, "held": 0}
     assert none == again == {"matched": 0, "replayed": 0, "held": 0}
     assert done == {"matched": 2, "replayed": 2, "held": 0}
     assert await doors.count(deliveries, state="pending") == 2
@@ -268,6 +282,8 @@ async def test_many_are_counted_first_and_then_replayed(doors: Doors, database_u
         ("/replay", {"to": "ftp://x"}, ["to"]),
         ("/replay", {"to": 1}, ["to"]),
         ("/replay", {"state": "lost", "from": 7}, ["state", "from"]),
+        ("/replay", {"state": "held", "dry_run": True}, ["state"]),
+        ("/replay", {"state": "pending"}, ["state"]),
         ("/replay", b"[]", ["body"]),
         ("/replay", b"{", ["body"]),
         ("/rebind", {}, ["application_id"]),

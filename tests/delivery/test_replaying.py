@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,12 +14,12 @@ from databases import change, look
 from dispatching import dispatching, left_to_do, states, until_nothing_is_left, until_recorded
 from jackfield import applications as application_rules
 from jackfield import links
-from jackfield.accounts import Account
+from jackfield.accounts import Account, Standing
 from jackfield.clock import after, now
 from jackfield.delivery.records import Selection, State
 from jackfield.delivery.replaying import SLICE, Place
-from jackfield.problems import Conflict, NotFound
-from jackfield.storage import accounts, applications, held
+from jackfield.problems import Conflict, Invalid, NotFound
+from jackfield.storage import accounts, applications, delivery_records, held
 from jackfield.units import alone
 from receiver import Received, Receiver
 from world import World, said
@@ -286,6 +287,58 @@ async def test_what_was_never_bound_is_copied_as_an_application_would_hear_it(
     assert await states(world) == {"held": 1, "delivered": 1}
 
 
+async def delete(world: World, page: Account) -> None:
+    gone = links.delete(
+        page.provider, page.external_id, api_key="acme0001", now=now(), accounts=accounts
+    )
+    await world.store.commit(alone(gone))
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+@pytest.mark.parametrize("is_disabled", [False, True])
+async def test_what_was_written_to_an_account_that_is_only_claimed_is_copied_to_nobody(
+    world: World, database_url: str, *, is_disabled: bool, is_deleted: bool
+) -> None:
+    await world.tenant()
+    page = await world.page(standing=Standing.CLAIMED)
+    if is_disabled:
+        await change(database_url, "UPDATE tenants SET disabled_at = 1")
+    await world.hear(said("secret", to=page, by="447700900123"))
+    if is_deleted:
+        await delete(world, page)
+    (delivery_id,) = await deliveries(database_url)
+    replaying = replaying_in(world)
+
+    with pytest.raises(Conflict, match="only claimed"):
+        await replaying.one(delivery_id, among=ACME, to="https://trial.example/in")
+    done = await replaying.some(ACME, place=None, slices=5, to="https://trial.example/in")
+
+    details = await world.store.read(delivery_records.find(delivery_id))
+    assert details is not None
+    assert (details.is_told, details.has_account) == (False, not is_deleted)
+    assert (done.chosen, done.pending) == (1, 0)
+    assert await left_to_do(world) == 0
+
+
+async def test_what_was_held_for_an_account_that_is_gone_can_still_be_copied(
+    world: World, database_url: str
+) -> None:
+    async with Receiver() as trial:
+        await world.tenant()
+        page = await world.page()
+        await world.hear(said("held", to=page))
+        await delete(world, page)
+        (delivery_id,) = await deliveries(database_url)
+
+        await replaying_in(world).one(delivery_id, among=ACME, to=trial.url)
+        async with dispatching(world):
+            await trial.until(1)
+            await until_nothing_is_left(world)
+
+    assert trial.texts == ["held"]
+    assert await states(world) == {"dead": 1, "delivered": 1}
+
+
 async def expired(world: World, database_url: str, account: Account) -> str:
     """Let what is held for an account die of it, and return the oldest's id."""
     soon = after(now(), timedelta(seconds=1))
@@ -365,16 +418,14 @@ async def test_what_an_account_that_is_gone_left_goes_to_no_later_account(
     await world.tenant()
     page = await world.page()
     await world.hear(said("secret", to=page))
-    gone = links.delete(
-        page.provider, page.external_id, api_key="acme0001", now=now(), accounts=accounts
-    )
-    await world.store.commit(alone(gone))
+    await delete(world, page)
     await world.page(application=await world.application("https://desk.example/in"))
-    (delivery_id,) = await deliveries(database_url)
+    ((delivery_id, reason),) = await deliveries(database_url, "id, held_because")
 
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match="its account was deleted"):
         await replaying_in(world).one(delivery_id, among=ACME)
 
+    assert reason == "unlinked"
     assert await states(world) == {"dead": 1}
 
 
@@ -385,9 +436,64 @@ async def test_counting_changes_nothing(world: World, database_url: str) -> None
 
     counted = await replaying_in(world).count(DEAD, place=None, looks=5)
 
-    assert (counted.chosen, counted.goes_on_at) == (5, None)
+    assert (counted.chosen, counted.pending, counted.held) == (5, 5, 0)
+    assert counted.goes_on_at is None
     assert await states(world) == {"dead": 5}
     assert await left_to_do(world) == 0
+
+
+async def every_sort(world: World, database_url: str) -> None:
+    """Leave what was delivered and what died: bound, unbound, linked since, claimed, gone."""
+    desk = await world.application("https://desk.example/in")
+    bound, later = await world.page("1001", application=desk), await world.page("1002")
+    alone_, claimed = await world.page("1003"), await world.page("1004", standing=Standing.CLAIMED)
+    gone = await world.page("1005")
+    pages = (bound, bound, later, alone_, claimed, gone)
+    await world.hear(*[said(page.external_id, to=page) for page in pages])
+    await give_up_everything(database_url)
+    await delete(world, gone)
+    await change(database_url, "UPDATE deliveries SET state = 'dead' WHERE state = 'held'")
+    await change(
+        database_url,
+        "UPDATE deliveries SET state = 'delivered' "
+        "WHERE number = (SELECT min(number) FROM deliveries)",
+    )
+    await world.link(later, desk)
+    await world.hear(said("on its way", to=bound))
+
+
+@pytest.mark.parametrize("to", [None, "https://trial.example/in"])
+@pytest.mark.parametrize("state", [None, State.DEAD, State.DELIVERED])
+async def test_what_is_counted_is_what_is_done(
+    world: World, database_url: str, state: State | None, to: str | None
+) -> None:
+    await world.tenant()
+    await every_sort(world, database_url)
+    which = Selection(api_key="acme0001", state=state)
+    replaying = replaying_in(world)
+
+    counted = await replaying.count(which, place=None, looks=5, to=to)
+    done = await replaying.some(which, place=None, slices=5, to=to)
+
+    assert counted == done
+    assert done.pending > 0
+
+
+async def test_what_goes_out_by_itself_is_not_replayed_but_copied(world: World) -> None:
+    page = await page_at(world, "https://desk.example/in")
+    await world.hear(said("hello", to=page))
+    waiting, replaying = replace(ACME, state=State.PENDING), replaying_in(world)
+
+    for replay in (
+        replaying.some(waiting, place=None, slices=1),
+        replaying.count(waiting, place=None, looks=1),
+        replaying.some(replace(ACME, state=State.HELD), place=None, slices=1),
+    ):
+        with pytest.raises(Invalid, match="goes out by itself"):
+            await replay
+    done = await replaying.some(waiting, place=None, slices=1, to="https://trial.example/in")
+
+    assert done.pending == 1
 
 
 async def test_nobody_replays_what_is_anothers(world: World, database_url: str) -> None:

@@ -58,8 +58,8 @@ async def test_what_is_held_or_pending_for_a_deleted_account_is_dead(
     assert await states(database_url) == [
         (pending.id, "dead", None, NOW),
         (pending.id, "dead", None, NOW),
-        (waiting.id, "dead", None, NOW),
-        (waiting.id, "dead", None, NOW),
+        (waiting.id, "dead", "unlinked", NOW),
+        (waiting.id, "dead", "unlinked", NOW),
         (other.id, "pending", None, None),
         (other.id, "pending", None, None),
     ]

@@ -92,7 +92,7 @@ class TenantDeliveries:
         if chosen is None:
             done = Replayed(0, 0, 0, None)
         elif asked.is_dry_run:
-            done = await self._replaying.count(chosen, place=place, looks=STEPS)
+            done = await self._replaying.count(chosen, place=place, looks=STEPS, to=to)
         else:
             done = await self._replaying.some(chosen, place=place, slices=STEPS, to=to)
         at = done.goes_on_at

@@ -63,10 +63,11 @@ class DeliveryShownBody(DeliveryBody, frozen=True, kw_only=True):
     """One delivery with what was tried, oldest first, and why it waits.
 
     `waits_for` is `due`, `behind` (an earlier message of its conversation), `backoff`, `aside`
-    (out of order), `breaker` or `paused`, or the reason it is held.
+    (out of order), `breaker` or `paused`, or the reason it is held. `from` is null for a tenant
+    while its account is only claimed.
     """
 
-    sender: str = msgspec.field(name="from")
+    sender: str | None = msgspec.field(name="from")
     link_version: int | None
     bound_at: str | None
     aside_at: str | None
@@ -77,7 +78,7 @@ class DeliveryShownBody(DeliveryBody, frozen=True, kw_only=True):
 
 
 class ReplayedBody(msgspec.Struct, frozen=True, kw_only=True):
-    """What one step of a replay did, or would do; `next` goes on with it, null at the end.
+    """What one step of a replay did, or would do now; `next` goes on with it, null at the end.
 
     Of those that matched, `replayed` go to where they were bound (or to the test URL), and `held`
     to whoever hears their account now. The others could not be replayed.
@@ -123,11 +124,13 @@ def delivery_body(line: DeliveryLine) -> DeliveryBody:
     return DeliveryBody(**_members(line))
 
 
-def delivery_shown_body(details: DeliveryDetails, *, now: Moment) -> DeliveryShownBody:
+def delivery_shown_body(
+    details: DeliveryDetails, *, now: Moment, to_operator: bool = False
+) -> DeliveryShownBody:
     """Return how one delivery looks; `now` tells whether its time has come."""
     return DeliveryShownBody(
         **_members(details.line),
-        sender=details.person,
+        sender=details.person if details.is_told or to_operator else None,
         link_version=details.link_version,
         bound_at=_iso(details.bound_at),
         aside_at=_iso(details.aside_at),

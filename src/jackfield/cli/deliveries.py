@@ -105,6 +105,8 @@ def show_delivery(
     \b
     jackfield deliveries show 0198c5e2-7f30-7000-8000-0123456789ab
     """  # noqa: D301 - \b keeps the lines of the examples
+    import msgspec  # noqa: PLC0415 - see options
+
     from jackfield.api.delivery_bodies import DeliveryShownBody  # noqa: PLC0415 - see options
     from jackfield.cli.showing import (  # noqa: PLC0415 - see options
         day_and_time,
@@ -118,8 +120,8 @@ def show_delivery(
     if as_json:
         print_json(shown)
         return
-    members = [name for name in shown.__struct_fields__ if name != "attempts"]
-    print_document({name: getattr(shown, name) for name in members})
+    fields = [each for each in msgspec.structs.fields(shown) if each.name != "attempts"]
+    print_document({each.encode_name: getattr(shown, each.name) for each in fields})
     typer.echo(f"\nAttempts: {shown.tries}")
     if shown.attempts:
         print_table(

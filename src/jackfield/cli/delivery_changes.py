@@ -77,11 +77,13 @@ def replay_deliveries(
         since=since,
         until=until,
     )
-    if (delivery_id is None) is not bool(narrow):
+    if delivery_id is None and not narrow:
         raise typer.BadParameter(
             "give one delivery's id, or say which ones are meant: --tenant, --account, "
             "--application, --state, --reason, --from or --until",
         )
+    if delivery_id is not None and narrow:
+        raise typer.BadParameter("give one delivery's id or say which ones are meant, not both")
     if delivery_id is not None:
         _replay_one(delivery_id, to=to, dry_run=dry_run, data=data, as_json=as_json)
         return
@@ -92,14 +94,7 @@ def replay_deliveries(
     if as_json:
         print_json(done)
         return
-    if dry_run:
-        typer.echo(f"Deliveries that would be sent again: {done.matched}")
-        return
-    where = "where they were bound" if to is None else to
-    typer.echo(f"On their way to {where}: {done.replayed}")
-    typer.echo(f"On their way to whoever hears their account now: {done.held}")
-    if left := done.matched - done.replayed - done.held:
-        typer.echo(f"Left as they are, since nobody would hear them: {left}")
+    _say(done, to=to)
 
 
 def rebind_deliveries(
@@ -125,6 +120,8 @@ def rebind_deliveries(
 
     if (provider is None) is not (account is None):
         raise typer.BadParameter("an account is named by --provider and --account together")
+    if account is application is None:
+        raise typer.BadParameter("say what is meant: --application, or --provider and --account")
     order = RebindDeliveries(
         provider=None if provider is None else provider.value,
         external_id=account,
@@ -164,12 +161,27 @@ def _replay_one(
     hint(f"To see how it goes: jackfield deliveries show {shown.id}")
 
 
+def _say(done: ReplayedBody, *, to: str | None) -> None:
+    """Say how many were sent, or would be, and where to; and how many are left as they are."""
+    if not done.matched:
+        typer.echo("There are no such deliveries, so nothing is sent.")
+        return
+    begin = "Would go" if done.dry_run else "On their way"
+    typer.echo(f"{begin} to {'where they were bound' if to is None else to}: {done.replayed}")
+    if to is None:
+        typer.echo(f"{begin} to whoever hears their account now: {done.held}")
+    if left := done.matched - done.replayed - done.held:
+        why = "nobody would hear them" if to is None else "nothing of them may be copied"
+        typer.echo(f"Left as they are, since {why}: {left}")
+
+
 def _question(order: ReplayDeliveries, *, data: Path | None) -> str:
     import msgspec  # noqa: PLC0415 - see options
 
     counted = _replay(msgspec.structs.replace(order, dry_run=True), data=data)
+    number = counted.replayed + counted.held
     where = "again" if order.to is None else f"as copies to {order.to}"
-    return f"{counted.matched} deliveries would be sent {where}. Send them?"
+    return f"{number:,} of {counted.matched:,} deliveries would be sent {where}. Send them?"
 
 
 def _rebind_question(order: RebindDeliveries, *, data: Path | None) -> str:

@@ -161,7 +161,7 @@ async def _replay(
 ) -> Replayed:
     replaying = gateway.afterwards.replaying
     if order.dry_run:
-        return await replaying.count(chosen, place=at, looks=STEPS)
+        return await replaying.count(chosen, place=at, looks=STEPS, to=order.to)
     return await replaying.some(chosen, place=at, slices=STEPS, to=order.to)
 
 
@@ -188,4 +188,4 @@ def _places(after: str) -> Place | None:
 
 
 def _shown(gateway: Gateway, details: DeliveryDetails) -> DeliveryShownBody:
-    return delivery_shown_body(details, now=gateway.clock())
+    return delivery_shown_body(details, now=gateway.clock(), to_operator=True)

@@ -24,7 +24,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A delivery to be copied; `body` is None if it was never bound, `told` if nothing is kept."""
+    """A delivery to be copied; `body` is None if it was never bound.
+
+    `told` is None if nothing is kept, or its tenant may not know it.
+    """
 
     id: str
     message_id: str

@@ -101,12 +101,15 @@ class AttemptLine:
 class DeliveryDetails:
     """What is known of one delivery beside its line.
 
-    `due_at` is when the next attempt is due, if that is known; `attempts` are the last 200 at
-    most, oldest first.
+    `is_told` says whether its tenant may know what was said, and that `person` said it: not while
+    its account is only claimed. `has_account` says whether that is still there. `due_at` is when
+    the next attempt is due, if that is known; `attempts` are the last 200 at most, oldest first.
     """
 
     line: DeliveryLine
     person: str
+    is_told: bool
+    has_account: bool
     link_version: int | None
     bound_at: Moment | None
     aside_at: Moment | None
@@ -130,9 +133,16 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many one look found; the next one goes on from `goes_on_at`, None at the end."""
+    """How many one look found; the next one goes on from `goes_on_at`, None at the end.
+
+    Of them `again` would be sent again, `held` would go to whoever hears their account now, and
+    `copied` could be copied.
+    """
 
     count: int
+    again: int
+    held: int
+    copied: int
     goes_on_at: int | None
 
 
@@ -148,7 +158,7 @@ class DeliveryRecords(Protocol):
         ...
 
     def count(self, selection: Selection, *, after: int, until: int) -> Unit[Counted]:
-        """Count those of the next range after one place up to another, oldest first."""
+        """Count those of the next range after one place up to another, and what could be done."""
         ...
 
     def last(self) -> Unit[int]:

@@ -12,7 +12,7 @@ from jackfield.clock import Clock, Moment
 from jackfield.deliveries import lane
 from jackfield.delivery.copying import Copies, copy
 from jackfield.delivery.records import DeliveryDetails, DeliveryRecords, Selection, State
-from jackfield.problems import Conflict, NotFound
+from jackfield.problems import Conflict, Invalid, InvalidParameter, NotFound
 from jackfield.units import Store, Unit, alone
 
 log = structlog.get_logger()
@@ -103,18 +103,14 @@ class Replaying:
         """
         there = await self._found(delivery_id, among=among)
         if to is not None:
-            return await self._copy_of(delivery_id, to=to, among=among)
+            return await self._copy_of(there, to=to, among=among)
         _check_done(there)
         put = await self._put_back([delivery_id])
         # Held again, it is its application's no more.
         now_there = await self._found(delivery_id, among=Selection())
         if put == PutBack(0, 0):
             _check_done(now_there)  # somebody else was quicker
-            raise Conflict(
-                "Nobody would hear it: the application it went to is gone or has no URL, and its "
-                "account is linked to no other. Link the account first.",
-                title="Delivery conflict",
-            )
+            raise _unheard(now_there)
         return now_there
 
     async def some(
@@ -122,8 +118,10 @@ class Replaying:
     ) -> Replayed:
         """Replay what is selected, oldest first, in so many transactions at most.
 
-        Begins where `place` says, or at the oldest. Tests are replayed one by one only.
+        Begins where `place` says, or at the oldest. Tests are replayed one by one only. Raises
+        Invalid where only what goes out by itself is meant, and no URL for copies.
         """
+        _check_state(selection, to=to)
         done = await self._begun(place)
         for _ in range(slices):
             if done.goes_on_at is None:
@@ -133,8 +131,14 @@ class Replaying:
             log.info("deliveries.replayed", chosen=done.chosen, is_test=to is not None)
         return done
 
-    async def count(self, selection: Selection, *, place: Place | None, looks: int) -> Replayed:
-        """Count what `some` would choose, in so many looks at most; nothing is changed."""
+    async def count(
+        self, selection: Selection, *, place: Place | None, looks: int, to: str | None = None
+    ) -> Replayed:
+        """Count what `some` would do, in so many looks at most; nothing is changed.
+
+        Raises Invalid as `some` does.
+        """
+        _check_state(selection, to=to)
         done = await self._begun(place)
         for _ in range(looks):
             at = done.goes_on_at
@@ -142,10 +146,11 @@ class Replaying:
                 break
             work = self._records.count(_real(selection), after=at.after, until=at.until)
             counted = await self._store.read(work)
-            done = replace(
-                done,
-                chosen=done.chosen + counted.count,
-                goes_on_at=_moved(at, counted.goes_on_at),
+            done = Replayed(
+                done.chosen + counted.count,
+                done.pending + (counted.again if to is None else counted.copied),
+                done.held + (counted.held if to is None else 0),
+                _moved(at, counted.goes_on_at),
             )
         return done
 
@@ -186,9 +191,17 @@ class Replaying:
         self._arrived({lane(each.original.api_key, to) for each in copies})
         return [each.id for each in copies]
 
-    async def _copy_of(self, delivery_id: str, *, to: str, among: Selection) -> DeliveryDetails:
-        for copy_id in await self._copy([delivery_id], to=to):
+    async def _copy_of(
+        self, there: DeliveryDetails, *, to: str, among: Selection
+    ) -> DeliveryDetails:
+        for copy_id in await self._copy([there.line.id], to=to):
             return await self._found(copy_id, among=among)
+        if not there.is_told:
+            raise Conflict(
+                "What was written to an account that is only claimed is sent to nobody, nor is a "
+                "copy, until the operator of this gateway vouches for the account.",
+                title="Delivery conflict",
+            )
         raise Conflict(
             "There is nothing left of it to send: it was never bound, and its message is gone.",
             title="Delivery conflict",
@@ -208,6 +221,12 @@ def is_among(details: DeliveryDetails, selection: Selection) -> bool:
     return is_tenants and selection.application_id in {None, line.application_id}
 
 
+def _check_state(selection: Selection, *, to: str | None) -> None:
+    if to is None and selection.state in {State.PENDING, State.HELD}:
+        reason = "`state`: what is held or pending goes out by itself; `to` sends copies of it"
+        raise Invalid(InvalidParameter("state", reason))
+
+
 def _check_done(details: DeliveryDetails) -> None:
     """Raise Conflict for what is still on its way."""
     if details.line.state is State.PENDING:
@@ -219,6 +238,20 @@ def _check_done(details: DeliveryDetails) -> None:
             f"It is held ({details.line.reason}) and goes out by itself once somebody hears it.",
             title="Delivery conflict",
         )
+
+
+def _unheard(details: DeliveryDetails) -> Conflict:
+    if details.has_account:
+        sentence = (
+            "Nobody would hear it: the application it went to is gone or has no URL, and its "
+            "account is linked to no other. Link the account first."
+        )
+    else:
+        sentence = (
+            "Nobody would hear it: its account was deleted. Where something is left of it, a copy "
+            "can be sent `to` a URL of yours."
+        )
+    return Conflict(sentence, title="Delivery conflict")
 
 
 def _real(selection: Selection) -> Selection:

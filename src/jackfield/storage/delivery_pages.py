@@ -12,6 +12,7 @@ from sqlalchemy import Integer, Select, and_, bindparam, exists, func, literal_c
 from jackfield.clock import Moment, after
 from jackfield.delivery.records import RANGE, Chosen, Counted, DeliveryLine, Kind, Selection, State
 from jackfield.storage.dialects import Prepared
+from jackfield.storage.replaying import FORESEEN
 from jackfield.storage.tables import accounts, attempts, deliveries, messages
 from jackfield.units import Row, Rows, Steps, unit
 
@@ -133,15 +134,18 @@ def oldest(
 
 
 @unit
-def count(selection: Selection, *, after: int, until: int, reach: int = RANGE) -> Steps[Counted]:
+def count(
+    selection: Selection, *, after: int, until: int, reach: int = FAR_RANGE
+) -> Steps[Counted]:
     """See `DeliveryRecords.count`."""
     low, high = yield from _edges(selection, low=after + 1, high=until + 1)
     there = yield from _next_range(selection, low, high, reach, is_upward=True)
     if there is None:
-        return Counted(0, None)
+        return Counted(0, 0, 0, 0, None)
     names, values = _narrowing(selection)
-    ((found,),) = yield _count(names)(**values, low=there.first, high=there.last + 1)
-    return Counted(found, there.last if there.is_full else None)
+    (sums,) = yield _count(names)(**values, low=there.first, high=there.last + 1)
+    found, again, held, copied = sums
+    return Counted(found, again, held, copied, there.last if there.is_full else None)
 
 
 @unit
@@ -252,7 +256,7 @@ def _page(names: frozenset[str], *, is_upward: bool) -> Prepared:
 
 @cache
 def _count(names: frozenset[str]) -> Prepared:
-    counting: Select[Any] = select(func.count()).select_from(deliveries)
+    counting: Select[Any] = select(func.count(), *FORESEEN).select_from(deliveries)
     return Prepared(_between(counting, names))
 
 

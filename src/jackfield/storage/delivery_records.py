@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Integer, and_, bindparam, select
+from sqlalchemy import Integer, and_, bindparam, exists, select
 
 from jackfield.deliveries import conversation, conversation_aside
 from jackfield.delivery.records import AttemptLine, DeliveryDetails
 from jackfield.storage.delivery_pages import LINE_COLUMNS, count, last, line, newest, oldest
 from jackfield.storage.dialects import Prepared
+from jackfield.storage.held import IS_TOLD
 from jackfield.storage.lanes import URL
 from jackfield.storage.tables import (
+    accounts,
     applications,
     attempts,
     deliveries,
@@ -32,6 +34,8 @@ _FIND = Prepared(
         deliveries.c.link_version,
         deliveries.c.bound_at,
         deliveries.c.aside_at,
+        IS_TOLD,
+        exists().where(accounts.c.id == deliveries.c.account_id),
         destinations.c.paused_at,
         destinations.c.paused_because,
         destinations.c.breaker,
@@ -77,8 +81,8 @@ def find(delivery_id: str) -> Steps[DeliveryDetails | None]:
         return None
     row = rows[0]
     there = line(row[: len(LINE_COLUMNS)])
-    account_id, person, link_version, bound_at, aside_at, *url = row[len(LINE_COLUMNS) :]
-    paused_at, paused_because, breaker = url
+    account_id, person, link_version, bound_at, aside_at, *rest = row[len(LINE_COLUMNS) :]
+    is_told, has_account, paused_at, paused_because, breaker = rest
     number = conversation(account_id, person, there.url or there.application_id)
     waiting = yield _TO_BE_DONE.many(
         [
@@ -90,6 +94,8 @@ def find(delivery_id: str) -> Steps[DeliveryDetails | None]:
     return DeliveryDetails(
         line=there,
         person=person,
+        is_told=bool(is_told),
+        has_account=bool(has_account),
         link_version=link_version,
         bound_at=bound_at,
         aside_at=aside_at,

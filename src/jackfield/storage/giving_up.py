@@ -61,7 +61,7 @@ _some_held = (
 _HELD_IS_DEAD = Prepared(
     update(deliveries)
     .where(deliveries.c.number.in_(_some_held))
-    .values(state="dead", held_because=None, finished_at=bindparam("now"))
+    .values(state="dead", finished_at=bindparam("now"))
     .returning(deliveries.c.number),
 )
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import CTE, Integer, and_, bindparam, exists, or_, select, text, update
+from sqlalchemy import CTE, Integer, and_, bindparam, exists, not_, or_, select, text, update
 
 from jackfield.accounts import Standing
 from jackfield.balance import Tally
 from jackfield.clock import Moment
-from jackfield.deliveries import Binding, Receiver, conversation, lane, shard
+from jackfield.deliveries import Binding, Held, Receiver, conversation, lane, shard
 from jackfield.delivery.release import HeldMessage, Release
 from jackfield.storage.arrivals import PENDING, RECEIVER_COLUMNS
 from jackfield.storage.arrivals import receiver as to_receiver
@@ -88,6 +88,24 @@ IS_HEARD = and_(
     _hears,
 )
 """Of an account: a message to it is bound to somebody, as `deliveries.bind` decides."""
+
+_its_account = accounts.c.id == deliveries.c.account_id
+IS_TOLD = or_(
+    deliveries.c.body.is_not(None),
+    exists().where(_its_account, accounts.c.standing != Standing.CLAIMED),
+    # Of an account that is gone: nothing that is only claimed is called either of these.
+    and_(
+        or_(
+            deliveries.c.held_because == Held.UNLINKED.value,
+            deliveries.c.held_because == Held.RELEASING.value,
+        ),
+        not_(exists().where(_its_account)),
+    ),
+)
+"""Of a delivery: its tenant may know what was said, and who said it.
+
+What was written to an account that is only claimed may be meant for somebody else.
+"""
 
 _is_stranded = and_(accounts.c.releasing == 0, IS_HEARD)
 

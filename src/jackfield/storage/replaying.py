@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, or_, select, update
+from sqlalchemy import and_, bindparam, case, exists, func, not_, or_, select, update
 
 from jackfield.balance import Tally
 from jackfield.clock import Moment
@@ -16,7 +16,7 @@ from jackfield.delivery.records import Kind, State
 from jackfield.delivery.replaying import PutBack
 from jackfield.storage.arrivals import PENDING
 from jackfield.storage.dialects import Prepared, by_its_key, insert
-from jackfield.storage.held import IS_HEARD
+from jackfield.storage.held import IS_HEARD, IS_TOLD
 from jackfield.storage.tables import accounts, applications, deliveries, messages, tenants
 from jackfield.units import Row, Steps, tally, unit
 
@@ -43,10 +43,18 @@ _its_target_is_there = or_(
     ),
 )
 
+_goes_again = and_(deliveries.c.body.is_not(None), _its_target_is_there)
+_its_message_is_there = exists().where(messages.c.id == deliveries.c.message_id)
+_is_heard_now = and_(
+    deliveries.c.kind == Kind.INBOUND.value,
+    _its_message_is_there,
+    exists().where(accounts.c.id == deliveries.c.account_id, IS_HEARD),
+)
+
 # The state is looked at and changed in one statement: of two replays at once, one finds it.
 _SEND_AGAIN = Prepared(
     update(deliveries)
-    .where(*_is_done, deliveries.c.body.is_not(None), _its_target_is_there)
+    .where(*_is_done, _goes_again)
     .values(state=State.PENDING.value, held_because=None, finished_at=None, aside_at=None)
     .returning(
         deliveries.c.id,
@@ -60,12 +68,7 @@ _SEND_AGAIN = Prepared(
 
 _HOLD_AGAIN = Prepared(
     update(deliveries)
-    .where(
-        *_is_done,
-        deliveries.c.kind == Kind.INBOUND.value,
-        exists().where(messages.c.id == deliveries.c.message_id),
-        exists().where(accounts.c.id == deliveries.c.account_id, IS_HEARD),
-    )
+    .where(*_is_done, _is_heard_now)
     .values(
         state=State.HELD.value,
         held_because=Held.RELEASING.value,
@@ -96,6 +99,7 @@ _ORIGINAL = Prepared(
         messages.c.account_external_id,
         messages.c.address,
         messages.c.content,
+        IS_TOLD,
     )
     .outerjoin(messages, messages.c.id == deliveries.c.message_id)
     .where(deliveries.c.id == bindparam("delivery_id")),
@@ -117,6 +121,19 @@ _COPY = Prepared(
         bound_at=bindparam("now"),
     ),
 )
+
+
+_done_with = or_(*(by_its_key(deliveries.c.state) == state.value for state in _DONE))
+_has_bytes = or_(deliveries.c.body.is_not(None), and_(IS_TOLD, _its_message_is_there))
+FORESEEN = tuple(
+    func.coalesce(func.sum(case((which, 1), else_=0)), 0)
+    for which in (
+        and_(_done_with, _goes_again),
+        and_(_done_with, not_(_goes_again), _is_heard_now),
+        _has_bytes,
+    )
+)
+"""Of some deliveries: how many `put_back` would send again, and hold again, and `copy` copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +245,8 @@ def _pending(owed: _Owed, now: Moment) -> dict[str, object]:
 
 
 def _original(row: Row) -> Original:
-    *columns, provider, external_id, address, content = row
-    told = None if content is None else Told(provider, external_id, address, content)
+    *columns, provider, external_id, address, content, is_told = row
+    is_kept = content is not None and is_told
+    told = Told(provider, external_id, address, content) if is_kept else None
     values: list[Any] = [*columns, told]
     return Original(*values)
