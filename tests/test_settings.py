@@ -21,9 +21,10 @@ from jackfield.settings import (
     Setting,
     SettingError,
     Settings,
-    markdown,
+    unknown_variables,
     values,
 )
+from jackfield.settings.manual import markdown
 
 ROOT = Path(__file__).parent.parent
 KEY = "a5" * 32
@@ -229,6 +230,30 @@ def test_a_master_key_that_cannot_be_used_says_how_to_make_one() -> None:
 def test_a_wrong_option_is_refused_by_the_options_name() -> None:
     with pytest.raises(SettingError, match=r"^--in-flight: 'many' cannot be used"):
         Settings.from_environment({}, in_flight="many")
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_a_variable_that_lacks_a_letter_is_known_for_the_setting_it_is_near(
+    setting: Setting,
+) -> None:
+    name = setting.variable.removeprefix("JACKFIELD_")
+    misspelt = [f"JACKFIELD_{name[:n]}{name[n + 1 :]}" for n in range(len(name))]
+
+    unknown = unknown_variables(dict.fromkeys(misspelt, "1"))
+
+    assert unknown == dict.fromkeys(misspelt, setting.variable)
+
+
+def test_a_variable_that_is_near_to_no_setting_is_told_without_one() -> None:
+    assert unknown_variables({"JACKFIELD_FOO": "1"}) == {"JACKFIELD_FOO": None}
+
+
+def test_settings_empty_variables_and_those_of_others_are_not_told() -> None:
+    environ = dict.fromkeys((setting.variable for setting in SETTINGS), "x")
+
+    unknown = unknown_variables(environ | {"JACKFIELD_FOO": " ", "HOME": "/root"})
+
+    assert unknown == {}
 
 
 def test_a_listing_masks_what_is_secret() -> None:

@@ -132,6 +132,16 @@ def test_a_start_that_was_cut_short_is_begun_anew(programs: Programs, tmp_path: 
     assert len(programs.paste(said["list_accounts"]).json["_embedded"]) == 2
 
 
+def test_a_demo_too_logs_a_variable_that_is_no_setting(programs: Programs) -> None:
+    programs.environ["JACKFIELD_FOO"] = "1"
+    demo = programs.start("demo")
+    guide(demo)
+    demo.stop()
+
+    assert '"event":"setting.unknown"' in programs.logged
+    assert '"variable":"JACKFIELD_FOO"' in programs.logged
+
+
 def test_a_demo_leaves_another_gateways_database_alone(programs: Programs, tmp_path: Path) -> None:
     programs.run("tenants", "create", "Acme", "--data", str(tmp_path / "data"))
 

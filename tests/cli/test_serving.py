@@ -209,6 +209,21 @@ def test_logs_are_json_on_standard_error_with_no_library_chatter(
     assert events == ["gateway.started", "gateway.draining", "gateway.stopped"]
 
 
+def test_a_variable_that_is_no_setting_is_logged_with_the_nearest_that_is(
+    programs: Programs, tmp_path: Path
+) -> None:
+    programs.environ["JACKFIELD_MESSAGE_RETENTON"] = "1h"
+    server = programs.start(*serve(tmp_path / "data"))
+    server.line()
+    server.stop()
+
+    first = json.loads(programs.logged.splitlines()[0])
+
+    assert (first["event"], first["level"]) == ("setting.unknown", "warning")
+    assert first["variable"] == "JACKFIELD_MESSAGE_RETENTON"
+    assert first["nearest"] == "JACKFIELD_MESSAGE_RETENTION"
+
+
 def test_the_level_and_the_form_of_logs_can_be_chosen(programs: Programs, tmp_path: Path) -> None:
     programs.environ["JACKFIELD_LOG_LEVEL"] = "warning"
     server = programs.start(*serve(tmp_path / "data"))

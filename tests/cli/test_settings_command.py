@@ -51,3 +51,32 @@ def test_it_opens_no_database(programs: Programs, tmp_path: Path) -> None:
 
     assert ended.code == 0
     assert not data.exists()
+
+
+def test_a_variable_that_is_no_setting_is_told_with_the_nearest_that_is(
+    programs: Programs,
+) -> None:
+    programs.environ["JACKFIELD_MESSAGE_RETENTON"] = "1h"
+    programs.environ["JACKFIELD_FOO"] = "1"
+
+    table, document = programs.run("settings"), programs.run("settings", "--json")
+
+    near, far = sorted(table.err.splitlines(), key=len, reverse=True)
+    assert far == "JACKFIELD_FOO is no setting and changes nothing."
+    assert near == (
+        "JACKFIELD_MESSAGE_RETENTON is no setting and changes nothing; "
+        "is JACKFIELD_MESSAGE_RETENTION meant?"
+    )
+    assert document.err == table.err
+    assert document.json["unknown"] == [
+        {"name": "JACKFIELD_FOO", "nearest": None},
+        {"name": "JACKFIELD_MESSAGE_RETENTON", "nearest": "JACKFIELD_MESSAGE_RETENTION"},
+    ]
+
+
+def test_what_is_told_of_an_unknown_variable_is_not_its_value(programs: Programs) -> None:
+    programs.environ["JACKFIELD_MASTERKEY"] = "canary"
+
+    for printed in (programs.run("settings"), programs.run("settings", "--json")):
+        assert "JACKFIELD_MASTER_KEY" in printed.err
+        assert "canary" not in printed.out + printed.err

@@ -20,7 +20,7 @@ from jackfield.cli import certificates, logs
 from jackfield.cli.options import arm
 from jackfield.cli.ports import bind
 from jackfield.console.socket_place import held_directory
-from jackfield.settings import Settings
+from jackfield.settings import Settings, unknown_variables
 from jackfield.storage.opening import DataDirectoryLock
 
 log = structlog.get_logger()
@@ -48,6 +48,9 @@ def run(
     """
     arm(settings)
     logs.configure(settings.log_level, settings.log_format)
+    for variable, nearest in unknown_variables().items():
+        # Not refused: others may have variables that begin as ours do.
+        log.warning("setting.unknown", variable=variable, nearest=nearest)
 
     async def to_its_end() -> None:
         await main(settings, ready, _told_to_stop())

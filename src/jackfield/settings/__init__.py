@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from jackfield.settings.table import SETTINGS, Setting, SettingError, Source, markdown
+from jackfield.settings.table import SETTINGS, Setting, SettingError, Source
 from jackfield.settings.values import SQLITE, LogFormat, LogLevel, Network, Ownership
 
 __all__ = [
@@ -22,9 +22,11 @@ __all__ = [
     "SettingError",
     "Settings",
     "Source",
-    "markdown",
     "sources",
+    "unknown_variables",
 ]
+
+_PREFIX = "JACKFIELD_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -102,6 +104,25 @@ def sources(environ: Mapping[str, str] = os.environ, **overrides: object) -> dic
         setting.variable: setting.source(environ, override=overrides.get(setting.name))
         for setting in SETTINGS
     }
+
+
+def unknown_variables(environ: Mapping[str, str] = os.environ) -> dict[str, str | None]:
+    """Return each of our variables that is no setting, with the one it is near to, if any.
+
+    An empty variable counts as not set here too. Values are nobody's business.
+    """
+    named = {name for name, text in environ.items() if name.startswith(_PREFIX) and text.strip()}
+    unknown = sorted(named - {setting.variable for setting in SETTINGS})
+    return {name: _nearest(name) for name in unknown}
+
+
+def _nearest(variable: str) -> str | None:
+    from difflib import get_close_matches  # noqa: PLC0415 - start-up counts; seldom needed
+
+    # What all of them begin with would make any two of them alike.
+    names = [setting.name.upper() for setting in SETTINGS]
+    near = get_close_matches(variable.removeprefix(_PREFIX).upper(), names, n=1, cutoff=0.7)
+    return f"{_PREFIX}{near[0]}" if near else None
 
 
 def _user_data_directory() -> Path:
