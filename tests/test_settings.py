@@ -198,6 +198,21 @@ def test_what_cannot_be_used_is_refused_by_name_with_what_can(name: str, text: s
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "hold_retention",
+        "message_retention",
+        "dead_retention",
+        "attempt_retention",
+        "order_hold",
+    ],
+)
+def test_a_time_that_is_too_long_is_refused_with_the_longest_there_is(name: str) -> None:
+    with pytest.raises(SettingError, match=r"'3651d' cannot be used; .* at most ten years"):
+        read(**{name: "3651d"})
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "mysql://root:canary@db.example/x",

@@ -185,7 +185,7 @@ SETTINGS = (
     Setting(
         name="message_retention",
         does="How long a delivered message is kept, from when it was accepted.",
-        takes="a time such as `12h` or `30d`, or `off`: for ever",
+        takes="a time such as `12h` or `30d`, at most ten years, or `off`: for ever",
         read=values.duration_or_off,
         default="30d",
         show=values.duration_or_off_in_words,
@@ -193,7 +193,7 @@ SETTINGS = (
     Setting(
         name="dead_retention",
         does="How long what was given up is kept, and what was written to nobody's account.",
-        takes="a time such as `12h` or `30d`, or `off`: for ever",
+        takes="a time such as `12h` or `30d`, at most ten years, or `off`: for ever",
         read=values.duration_or_off,
         default="30d",
         show=values.duration_or_off_in_words,
@@ -201,7 +201,7 @@ SETTINGS = (
     Setting(
         name="attempt_retention",
         does="How long the attempts of a delivered message are kept.",
-        takes="a time such as `12h` or `7d`, or `off`: as long as the message",
+        takes="a time such as `12h` or `7d`, at most ten years, or `off`: as long as the message",
         read=values.duration_or_off,
         default="7d",
         show=values.duration_or_off_in_words,
