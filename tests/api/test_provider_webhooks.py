@@ -229,7 +229,10 @@ async def test_an_app_serves_only_the_tenants_it_was_granted_to(doors: Doors) ->
     assert await doors.count(inbound_bodies, kind="unknown") == 1
 
 
-@pytest.mark.parametrize("body", [b"", b"no JSON", b"[]", b"\xff", b'{"object":7}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"no JSON", b"[]", b"\xff", b'{"object":7}', b'{"object":"zebra","entry":[]}'],
+)
 async def test_a_proved_body_that_cannot_be_read_is_kept_whole(doors: Doors, body: bytes) -> None:
     await doors.provider_app()
 

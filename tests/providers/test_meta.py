@@ -166,8 +166,29 @@ def test_any_other_handshake_is_refused(query: dict[str, str], tokens: list[str 
     assert meta.challenge(query, tokens) is None
 
 
-def test_an_object_we_do_not_serve_is_counted_and_ignored() -> None:
-    reading = meta.read(b'{"object":"instagram","entry":[{"id":"1","messaging":[{}]}]}')
+@pytest.mark.parametrize("word", ["instagram", "zebra", "", "Page", "user "])
+def test_a_body_about_an_object_we_have_no_word_for_is_kept_whole(word: str) -> None:
+    body = f'{{"object":"{word}","entry":[{{"id":"1","messaging":[{{}}]}}]}}'.encode()
+
+    reading = meta.read(body)
+
+    (unread,) = reading.unread
+    assert (reading.events, dict(reading.ignored)) == ([], {})
+    assert (unread.body, unread.provider) == (body, None)
+    assert unread.reason == "about an object that we have no word for"
+
+
+def test_a_body_about_an_unknown_object_is_kept_as_it_came_although_it_was_mended() -> None:
+    body = rb'{"object":"half \ud83d","entry":[]}'
+
+    (unread,) = meta.read(body).unread
+
+    assert unread.body == body
+
+
+@pytest.mark.parametrize("word", ["ad_account", "application", "permissions", "user"])
+def test_an_object_in_which_nobody_writes_to_an_account_is_counted(word: str) -> None:
+    reading = meta.read(f'{{"object":"{word}","entry":[{{"id":"1","changes":[]}}]}}'.encode())
 
     assert (reading.events, reading.unread, dict(reading.ignored)) == ([], [], {"object": 1})
 
