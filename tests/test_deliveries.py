@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -23,6 +25,7 @@ from jackfield.deliveries import (
 )
 from jackfield.delivery.retries import GIVE_UP_AFTER, LONGEST_RETRY_AFTER, SPREAD, retry_at
 
+ROOT = Path(__file__).parent.parent
 SINCE = Moment(1_700_000_000_000)
 HOUR = timedelta(hours=1)
 
@@ -233,3 +236,12 @@ def test_a_conversation_is_a_64_bit_number_and_a_shard_one_of_256(
 ) -> None:
     assert -(2**63) <= conversation(account_id, person, application_id) < 2**63
     assert 0 <= shard(account_id, person) < SHARDS
+
+
+def test_the_manual_explains_every_reason_that_a_delivery_may_have() -> None:
+    document = (ROOT / "docs" / "deliveries.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"^\| `reason` \|.*\n((?:\|.*\n)+)", document, flags=re.MULTILINE)
+
+    explained = re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)
+
+    assert explained == [*Held, *Outcome]
