@@ -60,6 +60,9 @@ _QUICK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5
 _LASTING = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0, 3_600.0, 86_400.0)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
+_LONGEST_LAG = 7 * 86_400.0
+"""Seconds. Providers send again for a week; what is older by their clock says that it is wrong."""
+
 
 class Metrics:
     """One registry and everything in it; every name begins with `jackfield_`.
@@ -100,11 +103,11 @@ class Metrics:
         self.deliver_seconds = _timing(
             "deliver", "From our commit to the application's 2xx.", _LASTING, registry
         )
-        self.provider_lag_seconds = _timing(
-            "provider_lag",
+        self.provider_lag_seconds = _Lag(
+            "jackfield_provider_lag_seconds",
             "From the oldest message of a webhook, by its provider's clock, to our reading it.",
-            _LASTING,
-            registry,
+            buckets=_LASTING,
+            registry=registry,
         )
         self.commit_batch_size = Histogram(
             "jackfield_commit_batch_size",
@@ -178,6 +181,16 @@ class Metrics:
     def render(self) -> bytes:
         """Return everything in Prometheus' text format; its type is `CONTENT_TYPE`."""
         return generate_latest(self._registry)
+
+
+class _Lag(Histogram):
+    """Observes what somebody else's clock says, as the bound where that cannot be so.
+
+    One message of 1970 would make the mean of all useless for as long as the process runs.
+    """
+
+    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
+        super().observe(min(max(amount, 0.0), _LONGEST_LAG), exemplar)
 
 
 class _Figures(Collector):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from dispatching import until_nothing_is_left
 from gateway import Doors, opened, signature
@@ -49,6 +50,24 @@ async def test_a_providers_lag_is_that_of_the_oldest_message_of_a_webhook(
     assert 3600 <= counted["jackfield_provider_lag_seconds_sum"] < 3900
     assert counted['jackfield_provider_lag_seconds_bucket{le="0.005"}'] == 1
     assert counted['jackfield_messages_total{event="accepted"}'] == 3
+
+
+@pytest.mark.parametrize(
+    ("age", "lag"),
+    [(now() - 1_000, 604_800), (8 * 24 * HOUR, 604_800), (-900_000 * HOUR, 0)],
+    ids=["1970", "more than a week", "to come"],
+)
+async def test_a_providers_clock_that_cannot_be_right_spoils_no_mean(
+    sqlite_url: str, age: int, lag: int
+) -> None:
+    async with opened(sqlite_url) as doors:
+        await doors.provider_app()
+        body = spoken(age)
+        await doors.anybody().post(WEBHOOK, body, x_hub_signature_256=signature(body))
+        counted = await shown(doors)
+
+    assert counted["jackfield_provider_lag_seconds_count"] == 1
+    assert counted["jackfield_provider_lag_seconds_sum"] == lag
 
 
 async def test_what_is_tried_again_is_counted_as_sent_once_more(sqlite_url: str) -> None:
