@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from api.test_delivery_paths import INBOUND, desk_of
 from external_accounts import faults
 from gateway import Doors
-from jackfield.clock import Moment, now
+from jackfield.clock import Moment, after, now
 from jackfield.delivery.destinations import Breaker, Destination, Paused
 from jackfield.storage import destinations
 from jackfield.storage.tables import destinations as table
@@ -60,6 +62,33 @@ async def test_a_url_that_is_down_or_wants_time_says_so(doors: Doors) -> None:
     assert (listed[0]["failures"], listed[0]["not_before"]) == (4, "2096-10-02T07:06:40.000Z")
 
 
+async def test_a_time_that_is_past_is_no_next_call(doors: Doors) -> None:
+    desk = await desk_of(doors)
+    past = after(now(), -timedelta(seconds=2))
+    for url, remembered in {
+        "https://a.example/": Destination(not_before=past, slow_start_at=past),
+        "https://b.example/": Destination(breaker=Breaker.OPEN, failures=4, not_before=past),
+    }.items():
+        await doors.gateway.store.commit(destinations.remember("acme0001", url, remembered))
+
+    listed = (await desk.tenant.get(BASE)).json["destinations"]
+
+    assert [(each["state"], each["not_before"]) for each in listed] == [
+        ("up", None),
+        ("down", None),
+    ]
+
+
+async def test_a_url_that_is_paused_has_no_next_call(doors: Doors) -> None:
+    desk = await desk_of(doors)
+    wanted = Destination(not_before=after(now(), timedelta(hours=1)))
+    await doors.gateway.store.commit(destinations.remember("acme0001", INBOUND, wanted))
+
+    paused = await desk.tenant.post(BASE + "/pause", {"url": INBOUND})
+
+    assert (paused.json["state"], paused.json["not_before"]) == ("paused", None)
+
+
 async def test_urls_are_listed_page_by_page(doors: Doors) -> None:
     desk = await desk_of(doors)
     urls = [f"https://{name}.example/in" for name in "abcde"]
@@ -69,11 +98,11 @@ async def test_urls_are_listed_page_by_page(doors: Doors) -> None:
             await doors.gateway.store.commit(work)
 
     seen: list[str] = []
-    after = ""
+    behind = ""
     for _ in range(3):
-        page = (await desk.tenant.get(f"{BASE}?page_size=2{after}")).json
+        page = (await desk.tenant.get(f"{BASE}?page_size=2{behind}")).json
         seen += [each["url"] for each in page["destinations"]]
-        after = f"&after={page['next']}"
+        behind = f"&after={page['next']}"
 
     assert seen == urls
     assert page["next"] is None

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from jackfield.clock import Moment, iso
-from jackfield.delivery.pausing import Condition, Remembered, condition
+from jackfield.delivery.pausing import Condition, Remembered, condition, next_call
 from jackfield.delivery.records import DeliveryDetails, DeliveryLine, State, waits_for
 
 DELIVERIES_PATH: Final = "/v1/deliveries"
@@ -161,7 +161,7 @@ def destination_body(remembered: Remembered, *, now: Moment) -> DestinationBody:
         paused_because=destination.paused_because,
         paused_at=_iso(destination.paused_at),
         failures=destination.failures,
-        not_before=_iso(destination.not_before),
+        not_before=_iso(next_call(destination, now=now)),
         resumed_at=_iso(destination.resumed_at),
     )
 

@@ -141,6 +141,17 @@ def condition(destination: Destination, *, now: Moment) -> Condition:
         return Condition.PAUSED
     if destination.breaker is Breaker.OPEN:
         return Condition.DOWN
-    if destination.not_before is not None and destination.not_before > now:
+    if next_call(destination, now=now) is not None:
         return Condition.WAITING
     return Condition.UP
+
+
+def next_call(destination: Destination, *, now: Moment) -> Moment | None:
+    """Return until when a URL is left alone; None when it may be called now, or is paused.
+
+    What is remembered of it stays as it was when its time had come.
+    """
+    if destination.paused_at is not None:
+        return None
+    until = destination.not_before
+    return until if until is not None and until > now else None
