@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,11 +16,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from structlog.testing import capture_logs
 
 from databases import look
 from dispatching import dispatching, states, until_recorded
 from jackfield.delivery.retries import LONGEST_RETRY_AFTER
 from jackfield.egress import Egress
+from jackfield.settings import SETTINGS
 from jackfield.storage import destinations
 from world import Clock, World, said
 
@@ -190,6 +192,34 @@ async def test_a_name_that_means_a_private_address_is_not_connected_to(
     ((outcome, _, detail),) = await told(database_url)
     assert outcome == "not_allowed"
     assert detail == "The address is in a network that may not be reached from here."
+
+
+async def test_the_operator_is_told_once_in_a_while_which_setting_opens_a_private_network(
+    world: World,
+) -> None:
+    clock = Clock()
+    await world.tenant()
+    page = await world.page(application=await world.application("http://127.0.0.1:9/in"))
+    await world.hear(*[said("hi", to=page, by=name) for name in ("ann", "bob")], at=clock())
+
+    with capture_logs() as logs:
+        async with Egress() as egress, dispatching(world, clock=clock, egress=egress) as busy:
+            await until_recorded(world, 2)
+            at_first = _hints(logs)
+            clock.advance(timedelta(hours=1))
+            busy.wake()
+            await until_recorded(world, 3)
+            an_hour_later = _hints(logs)
+
+    assert [(each["setting"], each["tenant"]) for each in at_first] == [
+        ("JACKFIELD_EGRESS_ALLOW", "acme0001")
+    ]
+    assert "JACKFIELD_EGRESS_ALLOW" in {setting.variable for setting in SETTINGS}
+    assert len(an_hour_later) == 2
+
+
+def _hints(logs: Sequence[Mapping[str, object]]) -> list[Mapping[str, object]]:
+    return [each for each in logs if each["event"] == "delivery.not_allowed"]
 
 
 def _self_signed(folder: Path) -> ssl.SSLContext:

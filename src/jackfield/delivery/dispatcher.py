@@ -14,9 +14,10 @@ from datetime import timedelta
 
 import structlog
 
-from jackfield.clock import Clock
+from jackfield.clock import Clock, Moment, after
 from jackfield.crashpoints import Crashpoint, reach
 from jackfield.deliveries import Attempt, Elsewhere, Outcome, Pending, lasted
+from jackfield.delivery.gates import Gate
 from jackfield.delivery.lanes import Lanes, Start
 from jackfield.delivery.recording import Recorder
 from jackfield.delivery.supply import Supply
@@ -38,6 +39,9 @@ LONGEST_NAP = timedelta(seconds=5)
 
 BURST = 8
 """After so many attempts that begin, everybody else has the loop once: webhooks do not wait."""
+
+HINT_PAUSE = timedelta(hours=1)
+"""So long the operator is not told again what a setting of theirs may be the reason of."""
 
 _AFTER_TROUBLE = timedelta(seconds=1)
 _GRACE = timedelta(seconds=30)
@@ -67,6 +71,7 @@ class Dispatcher:
         self._lanes = Lanes(in_flight)
         self._news = asyncio.Event()
         self._begun = asyncio.Event()
+        self._hints_at = Moment(0)
         self._busy: dict[int, asyncio.Task[None]] = {}  # by conversation
         self._running: asyncio.Task[None] | None = None
 
@@ -201,6 +206,8 @@ class Dispatcher:
         self._metrics.attempted(attempt.outcome)
         start.lane.learn(attempt.milliseconds)
         self._say(item, attempt)
+        if attempt.outcome is Outcome.NOT_ALLOWED and now >= self._hints_at:
+            self._hint(item, gate, now=now)
         if attempt.outcome is Outcome.NOWHERE:
             gate.abandon()
             self._lanes.goes_nowhere(start.lane)
@@ -240,6 +247,16 @@ class Dispatcher:
             outcome=attempt.outcome,
             status=attempt.status,
             attempt=attempt.tried,
+        )
+
+    def _hint(self, item: Pending, gate: Gate, *, now: Moment) -> None:
+        # A tenant is told what is wrong in its own words; only the operator can set this.
+        self._hints_at = after(now, HINT_PAUSE)
+        log.warning(
+            "delivery.not_allowed",
+            tenant=gate.api_key,
+            delivery=item.subject,
+            setting="JACKFIELD_EGRESS_ALLOW",
         )
 
     async def _commit(self, work: Unit[Result]) -> Result:

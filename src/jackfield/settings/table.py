@@ -209,7 +209,7 @@ SETTINGS = (
     Setting(
         name="egress_allow",
         does="Private networks that outgoing requests may reach.",
-        takes="networks such as `10.1.0.0/16`, parted by commas",
+        takes="networks such as `127.0.0.0/8` (loopback) or `10.1.0.0/16`, parted by commas",
         read=values.networks,
         unset=(),
         instead="none",
