@@ -17,6 +17,7 @@ from world import World, said
 
 BASE = "/v1/deliveries"
 INBOUND = "https://desk.example/in"
+NAMED = ("provider", "external_id", "application_id")
 
 
 @dataclass
@@ -127,6 +128,15 @@ async def test_a_listing_is_narrowed(sqlite_doors: Doors, query: str, found: int
         ("reason=bad", "reason"),
         ("provider=sms", "provider"),
         ("external_id=1", "provider"),
+        ("provider=&external_id=1", "provider"),
+        ("provider=rcs&external_id=", "external_id"),
+        ("application_id=", "application_id"),
+        ("state=", "state"),
+        ("reason=", "reason"),
+        ("from=", "from"),
+        ("until=", "until"),
+        ("after=", "after"),
+        ("page_size=", "page_size"),
         ("from=yesterday", "from"),
         ("until=2026-13-01", "until"),
         ("page_size=0", "page_size"),
@@ -289,6 +299,15 @@ async def test_many_are_counted_first_and_then_replayed(doors: Doors, database_u
         ("/rebind", {}, ["application_id"]),
         ("/rebind", {"provider": "messenger"}, ["external_id"]),
         ("/rebind", {"external_id": "1"}, ["provider"]),
+        ("/rebind", {"external_id": "1", "provider": None}, ["provider"]),
+        ("/rebind", {"external_id": "1", "provider": None, "application_id": "a"}, ["provider"]),
+        ("/rebind", {"external_id": None, "provider": "rcs"}, ["external_id"]),
+        ("/rebind", {"external_id": 1, "provider": "rcs"}, ["external_id"]),
+        ("/rebind", {"external_id": "1", "provider": "sms"}, ["provider"]),
+        ("/rebind", {"provider": "sms"}, ["provider", "external_id"]),
+        ("/rebind", dict.fromkeys(NAMED), ["application_id"]),
+        ("/rebind", {"application_id": "a", "dry_run": None}, ["dry_run"]),
+        ("/replay", {"external_id": "1", "provider": None}, ["provider"]),
         ("/rebind", {"application_id": "a", "after": "AAAA"}, ["after"]),
     ],
 )
@@ -354,6 +373,20 @@ async def test_what_waits_for_an_old_application_is_counted_and_moved(doors: Doo
     assert moved.json == {"dry_run": False, "moved": 2, "next": None}
     assert again.json["moved"] == 0
     assert await doors.count(deliveries, held_because="releasing") == 2
+
+
+async def test_half_an_account_moves_nothing_of_the_tenants(doors: Doors) -> None:
+    desk = await desk_of(doors)
+    heir = await desk.world.application("https://heir.example/in")
+    account = f"/beta/chatapp-accounts/messenger/{desk.page.external_id}"
+    await desk.tenant.ask("PATCH", account, body={"applications": [heir.id]})
+
+    answer = await desk.tenant.post(BASE + "/rebind", {"provider": None, "external_id": "no"})
+
+    assert faults(answer) == [
+        {"name": "provider", "reason": "`provider` is needed beside `external_id`"}
+    ]
+    assert await doors.count(deliveries, state="pending") == 2
 
 
 async def test_a_test_is_sent_to_an_application(doors: Doors) -> None:

@@ -10,7 +10,7 @@ from afterwards import rebinding_in, releasing
 from databases import look
 from dispatching import dispatching, left_to_do, states, until_nothing_is_left
 from jackfield import links
-from jackfield.accounts import Account
+from jackfield.accounts import Account, Provider
 from jackfield.applications import Application
 from jackfield.delivery.rebinding import SLICE, Misplaced, Rebinding
 from jackfield.storage import accounts, applications, held
@@ -44,9 +44,7 @@ async def swap(world: World, account: Account, application: Application | None) 
 
 
 def of(account: Account) -> Misplaced:
-    return Misplaced(
-        api_key=account.api_key, provider=account.provider, external_id=account.external_id
-    )
+    return Misplaced(api_key=account.api_key, account=(account.provider, account.external_id))
 
 
 async def everything(rebinding: Rebinding, which: Misplaced) -> int:
@@ -212,7 +210,7 @@ async def test_only_what_is_meant_moves(
     moved = await everything(rebinding_in(world), by_name if by_application else of(page))
     strangers = await everything(
         rebinding_in(world),
-        Misplaced(api_key="acme0001", provider="messenger", external_id="4"),
+        Misplaced(api_key="acme0001", account=(Provider.MESSENGER, "4")),
     )
 
     assert (moved, strangers) == (1, 0)

@@ -74,16 +74,16 @@ def misplaced(
     """
     provider, external_id = _account(fields)
     asked = fields.text("application_id", longest=LONGEST_ID)
-    if provider is external_id is asked is None:
+    if not _has_any(fields, "provider", "external_id", "application_id"):
         fields.refuse("application_id", "is needed, or `provider` and `external_id`")
-    elif provider is not None and external_id is None:
+    elif _has_any(fields, "provider") and not _has_any(fields, "external_id"):
         fields.refuse("external_id", "is needed beside `provider`")
     if application_id is not None and asked not in {None, application_id}:
         return None
+    account = None if provider is None or external_id is None else (provider, external_id)
     return Misplaced(
         api_key=api_key,
-        provider=provider,
-        external_id=external_id,
+        account=account,
         application_id=application_id or asked,
     )
 
@@ -132,9 +132,14 @@ def cursor(fields: Fields, *, places: int) -> tuple[int, ...] | None:
 def _account(fields: Fields) -> tuple[Provider | None, str | None]:
     provider = _word(fields, "provider", Provider)
     external_id = fields.text("external_id", longest=LONGEST_ID)
-    if external_id is not None and "provider" not in fields.members:
+    if external_id is not None and not _has_any(fields, "provider"):
         fields.refuse("provider", "is needed beside `external_id`")
     return provider, external_id
+
+
+def _has_any(fields: Fields, *names: str) -> bool:
+    """Return whether one of these is given: null is as good as left out."""
+    return any(fields.members.get(name) is not None for name in names)
 
 
 def _word(fields: Fields, name: str, words: type[Word]) -> Word | None:

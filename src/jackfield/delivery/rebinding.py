@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from jackfield.accounts import Provider
 from jackfield.clock import Clock, Moment
 from jackfield.delivery.records import RANGE
 from jackfield.units import Steps, Store, Unit, alone, unit
@@ -22,13 +23,12 @@ SLICE: Final = 200
 class Misplaced:
     """Which deliveries are meant: what waits for an application that its account is not linked to.
 
-    Of one account (`provider` and `external_id`), of one application, or both; of one tenant
-    unless `api_key` is None.
+    Of one account (its provider and its id there), of one application, or both; of one tenant
+    unless `api_key` is None. There is no half of an account, which would mean everybody's.
     """
 
     api_key: str | None
-    provider: str | None = None
-    external_id: str | None = None
+    account: tuple[Provider, str] | None = None
     application_id: str | None = None
 
 

@@ -152,17 +152,17 @@ def _distinct(conversations: Iterable[tuple[int, int]]) -> list[dict[str, object
 
 def _narrowing(which: Misplaced) -> tuple[frozenset[str], dict[str, object]]:
     """Return by which of `_CONDITIONS` it narrows, and the values they need."""
-    named: dict[str, object] = {
+    named = {
         "api_key": which.api_key,
         "application_id": which.application_id,
-        "provider": which.provider,
-        "external_id": which.external_id,
+        "account": which.account,
     }
-    values = {name: value for name, value in named.items() if value is not None}
-    names = {name for name in values if name in _CONDITIONS}
-    if values.keys() >= {"provider", "external_id"}:
-        names.add("account")
-    return frozenset(names), values
+    values: dict[str, object] = {n: value for n, value in named.items() if value is not None}
+    names = frozenset(values)
+    if which.account is not None:
+        del values["account"]
+        values["provider"], values["external_id"] = which.account
+    return names, values
 
 
 @cache
