@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -12,6 +13,9 @@ from jackfield.problems import Invalid, InvalidParameter
 
 DEEPEST: Final = 32
 """Levels of what is kept as given: it is nested again whenever it is shown."""
+
+MOST_UNKNOWN: Final = 100
+"""Members that one answer names as unknown: a body may have a hundred thousand."""
 
 _decoder = msgspec.json.Decoder()
 
@@ -33,6 +37,19 @@ async def json_fields(request: Request) -> Fields:
     if not isinstance(value, dict):
         raise Invalid(InvalidParameter("body", "The body must be a JSON object"))
     return Fields(value)
+
+
+async def order_fields(request: Request, *known: str) -> Fields:
+    """Return the members of the body as `json_fields` does, after noting each that is not `known`.
+
+    So is all of a query. Below /v1 nothing is passed over: a `dry_run` that is misspelt, or that
+    stands in the query, would really send.
+    """
+    fields = await json_fields(request)
+    for name in request.query:
+        fields.refuse(name, "is not known in the query: an order is given in the body")
+    fields.refuse_unknown(*known)
+    return fields
 
 
 class Fields:
@@ -93,6 +110,13 @@ class Fields:
             return int(digits)
         self.refuse(name, f"must be a whole number from 1 to {largest}")
         return default
+
+    def refuse_unknown(self, *known: str) -> None:
+        """Note each member that is not one of `known`, `MOST_UNKNOWN` at most."""
+        told = f"known are: {', '.join(known)}" if known else "nothing is"
+        unknown = (name for name in self.members if name not in known)
+        for name in islice(unknown, MOST_UNKNOWN):
+            self.refuse(name, f"is not known here; {told}")
 
     def refuse(self, name: str, reason: str) -> None:
         """Note why the member `name` cannot be used."""

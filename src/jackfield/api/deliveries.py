@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from jackfield.api.bodies import Fields, json_fields
+from jackfield.api.bodies import Fields, order_fields
 from jackfield.api.delivery_bodies import (
     DELIVERIES_PATH,
     DeliveryPageBody,
@@ -13,7 +13,16 @@ from jackfield.api.delivery_bodies import (
     delivery_body,
     delivery_shown_body,
 )
-from jackfield.api.delivery_fields import cursor, misplaced, opaque, selection, step, test_url
+from jackfield.api.delivery_fields import (
+    NAMED,
+    NARROWING,
+    cursor,
+    misplaced,
+    opaque,
+    selection,
+    step,
+    test_url,
+)
 from jackfield.api.http import Request, Response, json_response
 from jackfield.api.idempotency import refuse_key
 from jackfield.auth import Caller
@@ -45,6 +54,7 @@ class TenantDeliveries:
     async def page(self, request: Request, caller: Caller) -> Response:
         """Return one page of the caller's deliveries, newest first, without any text."""
         fields = Fields(request.query)
+        fields.refuse_unknown(*NARROWING, "page_size", "after")
         page_size = fields.number("page_size", default=20, largest=LARGEST_PAGE)
         after = cursor(fields, places=1)
         chosen = selection(fields, api_key=caller.api_key, application_id=caller.application_id)
@@ -62,12 +72,15 @@ class TenantDeliveries:
 
     async def show(self, request: Request, caller: Caller) -> Response:
         """Return one delivery with its attempts; another's is not there."""
+        fields = Fields(request.query)
+        fields.refuse_unknown()
+        fields.close()
         return self._shown(await self._found(request.parameters["delivery_id"], caller))
 
     async def replay_one(self, request: Request, caller: Caller) -> Response:
         """Send one delivery again as it was, or a copy of it to a test URL."""
         refuse_key(request, look=DELIVERIES_PATH)
-        fields = await json_fields(request)
+        fields = await order_fields(request, "to")
         to = test_url(fields, "to")
         fields.close()
         replayed = await self._replaying.one(
@@ -78,7 +91,7 @@ class TenantDeliveries:
     async def replay(self, request: Request, caller: Caller) -> Response:
         """Send again what is selected, as far as one request goes; by default what is dead."""
         refuse_key(request, look=DELIVERIES_PATH)
-        fields = await json_fields(request)
+        fields = await order_fields(request, *NARROWING, "to", "dry_run", "after")
         to = test_url(fields, "to")
         chosen = selection(
             fields,
@@ -108,7 +121,7 @@ class TenantDeliveries:
 
     async def rebind(self, request: Request, caller: Caller) -> Response:
         """Move what waits for an application its account has left, as far as one request goes."""
-        fields = await json_fields(request)
+        fields = await order_fields(request, *NAMED, "dry_run", "after")
         which = misplaced(fields, api_key=caller.api_key, application_id=caller.application_id)
         asked = step(fields, places=1)
         fields.close()
@@ -128,8 +141,9 @@ class TenantDeliveries:
         )
 
     async def test(self, request: Request, caller: Caller) -> Response:
-        """Send a test event to one application; a body is not looked at."""
+        """Send a test event to one application; nothing can be said about it."""
         refuse_key(request, look=DELIVERIES_PATH)
+        (await order_fields(request)).close()
         application_id = request.parameters["application_id"]
         if caller.application_id not in {None, application_id}:
             raise NotFound

@@ -21,6 +21,12 @@ LONGEST_ID: Final = 128
 LONGEST_TIME: Final = 40
 LONGEST_CURSOR: Final = 8_192
 
+NAMED: Final = ("provider", "external_id", "application_id")
+"""What says whose deliveries are meant."""
+
+NARROWING: Final = (*NAMED, "state", "reason", "from", "until")
+"""What says which deliveries are meant."""
+
 REASONS: Final = (*Held, *(each for each in Outcome if not each.is_final), Outcome.DELIVERED)
 """Every word that a delivery may have as its reason."""
 
@@ -74,7 +80,7 @@ def misplaced(
     """
     provider, external_id = _account(fields)
     asked = fields.text("application_id", longest=LONGEST_ID)
-    if not _has_any(fields, "provider", "external_id", "application_id"):
+    if not _has_any(fields, *NAMED):
         fields.refuse("application_id", "is needed, or `provider` and `external_id`")
     elif _has_any(fields, "provider") and not _has_any(fields, "external_id"):
         fields.refuse("external_id", "is needed beside `provider`")

@@ -7,7 +7,7 @@ import binascii
 from typing import Final
 
 from jackfield.api.application_fields import LONGEST_URL
-from jackfield.api.bodies import Fields, json_fields
+from jackfield.api.bodies import Fields, order_fields
 from jackfield.api.delivery_bodies import DestinationPageBody, destination_body
 from jackfield.api.delivery_fields import LONGEST_CURSOR
 from jackfield.api.http import Request, Response, json_response
@@ -32,6 +32,7 @@ class TenantDestinations:
     async def page(self, request: Request, caller: Caller) -> Response:
         """Return one page of the URLs about which something is remembered."""
         fields = Fields(request.query)
+        fields.refuse_unknown("page_size", "after")
         page_size = fields.number("page_size", default=20, largest=LARGEST_PAGE)
         after = _url_behind(fields)
         fields.close()
@@ -66,7 +67,7 @@ def _whose(caller: Caller) -> Whose:
 
 
 async def _url(request: Request) -> str:
-    fields = await json_fields(request)
+    fields = await order_fields(request, "url")
     url = fields.required_text("url", longest=LONGEST_URL)
     fields.close()
     return url

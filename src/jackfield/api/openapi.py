@@ -39,6 +39,7 @@ _TAGS: Final = {
     APPLICATIONS: "Who receives, where, and the keys they call with. A key and its secret only.",
     DELIVERIES: "What came of your messages: what was tried, why they wait, and sending them "
     "again. A key and its secret for all that is yours, or an application's token for its own. "
+    "A member or a query parameter that is not known here is refused (400), and named. "
     "To rebind, pause or resume twice is as good as once, so they need no Idempotency-Key and do "
     "not look at one. Replays and tests can send twice and keep no answer: they refuse one (400).",
     WEBHOOKS: "Where the providers call, one path for each of the operator's apps.",

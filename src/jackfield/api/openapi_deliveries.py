@@ -106,7 +106,7 @@ def _replays() -> list[Operation]:
             tag=DELIVERIES,
             summary="Send a dead or delivered one again: same id, same message, same bytes",
             answer=ref("DeliveryShownBody"),
-            body=members(to=to),
+            body=_only(to=to),
             needs_body=False,
             parameters=(_path("delivery_id"),),
             security=EITHER,
@@ -119,12 +119,17 @@ def _replays() -> list[Operation]:
             tag=DELIVERIES,
             summary="Send again what is selected, oldest first, a bounded number at a time",
             answer=ref("ReplayedBody"),
-            body=members(**narrow, to=to, dry_run=_DRY_RUN, after=nullable(_AFTER)),
+            body=_only(**narrow, to=to, dry_run=_DRY_RUN, after=nullable(_AFTER)),
             needs_body=False,
             security=EITHER,
             refusals=_SENT,
         ),
     ]
+
+
+def _only(*required: str, **properties: Schema) -> Schema:
+    """Return the schema of a body in which whatever is not known is refused."""
+    return members(*required, **properties) | {"additionalProperties": False}
 
 
 def _sent(schema: Schema, text: str) -> Schema:
@@ -152,7 +157,7 @@ def _rebound() -> Operation:
         tag=DELIVERIES,
         summary="Move what waits for an application its account has left to the present one",
         answer=ref("ReboundBody"),
-        body=members(**narrow, dry_run=_DRY_RUN, after=nullable(_AFTER)),
+        body=_only(**narrow, dry_run=_DRY_RUN, after=nullable(_AFTER)),
         security=EITHER,
         refusals=_SENT,
     )
@@ -167,9 +172,11 @@ def _test() -> Operation:
         summary="Send a test event to an application's inbound URL",
         status=202,
         answer=ref("DeliveryShownBody"),
+        body=_only(),
+        needs_body=False,
         parameters=("application_id",),
         security=EITHER,
-        refusals=(*_COMMON, "DeliveryNotFound", "TestConflict"),
+        refusals=(*_SENT, "DeliveryNotFound", "TestConflict"),
     )
 
 
@@ -201,7 +208,7 @@ def _changed(word: str, summary: str) -> Operation:
         tag=DELIVERIES,
         summary=summary,
         answer=ref("DestinationBody"),
-        body=members("url", url=_URL),
+        body=_only("url", url=_URL),
         security=EITHER,
         refusals=(*_SENT, "DeliveryNotFound"),
     )
