@@ -12,6 +12,7 @@ from databases import change, look
 from external_accounts import faults
 from gateway import Answer, Client, Doors
 from jackfield.accounts import Account
+from jackfield.api.delivery_fields import NARROWING
 from jackfield.storage.tables import deliveries
 from world import World, said
 
@@ -255,6 +256,48 @@ async def test_a_copy_goes_to_a_test_url(doors: Doors, database_url: str) -> Non
     assert await doors.count(deliveries, kind="test") == 1
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        b"",
+        {},
+        {"dry_run": True},
+        {"to": "https://trial.example/in"},
+        {"to": None, "dry_run": False, "after": None},
+        dict.fromkeys(NARROWING),
+    ],
+)
+async def test_a_replay_of_whatever_is_dead_must_be_asked_for(
+    doors: Doors, database_url: str, members: object
+) -> None:
+    desk = await desk_of(doors)
+    await give_up(database_url)
+
+    refused = [await each.post(BASE + "/replay", members) for each in (desk.tenant, desk.token)]
+    everything = await desk.tenant.post(BASE + "/replay", {"state": "dead", "dry_run": True})
+
+    for answer in refused:
+        (fault,) = faults(answer)
+        assert fault["name"] == "body"
+        assert all(f"`{name}`" in fault["reason"] for name in NARROWING)
+        assert '`"state": "dead"`' in fault["reason"]
+    assert everything.json["matched"] == 2
+    assert await look(database_url, "SELECT count(*) FROM pending") == [(0,)]
+
+
+async def test_a_null_is_as_good_as_left_out(doors: Doors, database_url: str) -> None:
+    desk = await desk_of(doors)
+    await give_up(database_url)
+    (newest, *_) = await desk.ids()
+    nothing = dict.fromkeys((*NARROWING, "to", "after"))
+
+    counted = await replayed(desk.tenant, **nothing | {"state": "dead", "dry_run": True})
+    one = await desk.tenant.post(f"{BASE}/{newest}/replay", {"to": None})
+
+    assert counted["matched"] == 2
+    assert (one.status, one.json["kind"]) == (200, "inbound")
+
+
 async def replayed(caller: Client, **members: object) -> dict[str, Any]:
     """Replay to the end, and return the sums."""
     sums = {"matched": 0, "replayed": 0, "held": 0}
@@ -271,10 +314,10 @@ async def test_many_are_counted_first_and_then_replayed(doors: Doors, database_u
     desk = await desk_of(doors)
     await give_up(database_url)
 
-    counted = await replayed(desk.tenant, dry_run=True)
+    counted = await replayed(desk.tenant, state="dead", dry_run=True)
     none = await replayed(desk.tenant, reason="unlinked")
     done = await replayed(desk.tenant, provider="messenger", external_id="1001")
-    again = await replayed(desk.tenant)
+    again = await replayed(desk.tenant, state="dead")
 
     assert counted == {"matched": 2, "replayed": 2, "held": 0}
     assert none == again == {"matched": 0, "replayed": 0, "held": 0}
@@ -285,12 +328,12 @@ async def test_many_are_counted_first_and_then_replayed(doors: Doors, database_u
 @pytest.mark.parametrize(
     ("path", "body", "named"),
     [
-        ("/replay", {"dry_run": 1}, ["dry_run"]),
-        ("/replay", {"dry_run": "true"}, ["dry_run"]),
-        ("/replay", {"after": "x"}, ["after"]),
-        ("/replay", {"after": 5}, ["after"]),
-        ("/replay", {"to": "ftp://x"}, ["to"]),
-        ("/replay", {"to": 1}, ["to"]),
+        ("/replay", {"state": "dead", "dry_run": 1}, ["dry_run"]),
+        ("/replay", {"state": "dead", "dry_run": "true"}, ["dry_run"]),
+        ("/replay", {"state": "dead", "after": "x"}, ["after"]),
+        ("/replay", {"state": "dead", "after": 5}, ["after"]),
+        ("/replay", {"state": "dead", "to": "ftp://x"}, ["to"]),
+        ("/replay", {"state": "dead", "to": 1}, ["to"]),
         ("/replay", {"state": "lost", "from": 7}, ["state", "from"]),
         ("/replay", {"state": "held", "dry_run": True}, ["state"]),
         ("/replay", {"state": "pending"}, ["state"]),
@@ -453,7 +496,7 @@ async def test_a_token_sees_its_applications_deliveries_only(
 
     listed = await desk.token.get(BASE)
     asked = await desk.token.get(f"{BASE}?application_id={other.id}")
-    counted = await replayed(desk.token, dry_run=True)
+    counted = await replayed(desk.token, state="dead", dry_run=True)
     stolen = await replayed(desk.token, application_id=other.id)
     moved = await desk.token.post(BASE + "/rebind", {"application_id": other.id})
 
@@ -504,7 +547,7 @@ async def test_an_application_that_hears_messages_no_more_gets_nothing_by_a_repl
         await desk.world.link(desk.page, other)
 
     one = await desk.tenant.post(f"{BASE}/{newest}/replay")
-    many = await desk.tenant.post(f"{BASE}/replay", {})
+    many = await desk.tenant.post(f"{BASE}/replay", {"state": "dead"})
 
     if is_linked_anew:
         assert (one.status, one.json["state"]) == (200, "held")

@@ -19,6 +19,7 @@ from jackfield.api.delivery_fields import (
     cursor,
     misplaced,
     opaque,
+    require_narrowing,
     selection,
     step,
     test_url,
@@ -92,6 +93,7 @@ class TenantDeliveries:
         """Send again what is selected, as far as one request goes; by default what is dead."""
         refuse_key(request, look=DELIVERIES_PATH)
         fields = await order_fields(request, *NARROWING, "to", "dry_run", "after")
+        require_narrowing(fields)
         to = test_url(fields, "to")
         chosen = selection(
             fields,

@@ -16,6 +16,7 @@ from jackfield.deliveries import Held, Outcome
 from jackfield.delivery.rebinding import Misplaced
 from jackfield.delivery.records import Selection, State
 from jackfield.egress import check_url
+from jackfield.problems import InvalidParameter
 
 LONGEST_ID: Final = 128
 LONGEST_TIME: Final = 40
@@ -69,6 +70,14 @@ def selection(
         until=_moment(fields, "until"),
     )
     return None if application_id is not None and asked not in {None, application_id} else chosen
+
+
+def require_narrowing(fields: Fields) -> None:
+    """Note where nothing narrows: all that is dead is never meant by mistake."""
+    if not _has_any(fields, *NARROWING):
+        named = ", ".join(f"`{name}`" for name in NARROWING)
+        reason = f'One of these is needed: {named}; `"state": "dead"` means all that is dead'
+        fields.add(InvalidParameter("body", reason))
 
 
 def misplaced(

@@ -119,8 +119,8 @@ def _replays() -> list[Operation]:
             tag=DELIVERIES,
             summary="Send again what is selected, oldest first, a bounded number at a time",
             answer=ref("ReplayedBody"),
-            body=_only(**narrow, to=to, dry_run=_DRY_RUN, after=nullable(_AFTER)),
-            needs_body=False,
+            body=_only(**narrow, to=to, dry_run=_DRY_RUN, after=nullable(_AFTER))
+            | {"description": _NEEDED},
             security=EITHER,
             refusals=_SENT,
         ),
@@ -140,6 +140,10 @@ def _sent(schema: Schema, text: str) -> Schema:
     return nullable(described)
 
 
+_NEEDED: Final = (
+    'Something that narrows is needed, for a dry run too: `{"state": "dead"}` means all that is '
+    "dead."
+)
 _DRY_RUN: Final[Schema] = {
     "type": "boolean",
     "default": False,
