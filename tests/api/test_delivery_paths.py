@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -157,6 +158,35 @@ async def test_a_question_that_cannot_be_understood_names_its_fault(
     answer = await tenant.get(f"{BASE}?{query}")
 
     assert [each["name"] for each in faults(answer)] == [named]
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "named"),
+    [
+        ("2026-01-02T04:00:00Z", "2026-01-02T03:00:00Z", ["from"]),
+        ("2026-01-02T03:00:00Z", "2026-01-02T03:00:00.000Z", ["from"]),
+        ("2026-01-02T04:00:00+02:00", "2026-01-02T02:00:00", ["from"]),
+        ("2026-01-02T03:00:00Z", "2026-01-02T03:00:00.001Z", []),
+        ("2026-01-02T04:00:00Z", "yesterday", ["until"]),
+    ],
+)
+async def test_a_window_begins_before_it_ends(
+    sqlite_doors: Doors, since: str, until: str, named: list[str]
+) -> None:
+    tenant = await sqlite_doors.tenant()
+
+    window = {"from": since, "until": until}
+    listed = await tenant.get(f"{BASE}?{urlencode(window)}")
+    sent = [
+        await tenant.post(BASE + "/replay", window | {"dry_run": dry}) for dry in (True, False)
+    ]
+
+    for answer in (listed, *sent):
+        found = faults(answer) if named else []
+        assert answer.status == (400 if named else 200)
+        assert [each["name"] for each in found] == named
+        if named == ["from"]:
+            assert found[0]["reason"] == "`from` must be before `until`"
 
 
 async def test_one_delivery_is_shown_with_why_it_waits(doors: Doors, database_url: str) -> None:

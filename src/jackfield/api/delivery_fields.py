@@ -69,6 +69,7 @@ def selection(
         since=_moment(fields, "from"),
         until=_moment(fields, "until"),
     )
+    _check_window(fields, chosen)
     return None if application_id is not None and asked not in {None, application_id} else chosen
 
 
@@ -171,6 +172,14 @@ def _reason(fields: Fields) -> str | None:
     if given is not None and found is None:
         fields.refuse("reason", f"must be one of: {', '.join(REASONS)}")
     return found
+
+
+def _check_window(fields: Fields, chosen: Selection) -> None:
+    """Note a window that nothing can be in: an empty answer would look as if all were well."""
+    if chosen.since is None or chosen.until is None:
+        return
+    if chosen.since >= chosen.until:
+        fields.refuse("from", "must be before `until`")
 
 
 def _moment(fields: Fields, name: str) -> Moment | None:
