@@ -189,6 +189,31 @@ async def test_a_window_begins_before_it_ends(
             assert found[0]["reason"] == "`from` must be before `until`"
 
 
+@pytest.mark.parametrize(
+    ("given", "is_explained"),
+    [
+        ("2026-11-26T17:00:00+00:00", True),
+        ("2026-11-26T17:00+0200", True),
+        ("2026-11-26+17:00:00+02:00", True),
+        ("2026-11-26T17:00:00%2B00:00", False),
+        ("2026-11-26+17:00:00", False),
+        ("2026-11-26+yesterday", False),
+        ("+2026-11-26T17:00:00Z", False),
+        ("last+week", False),
+    ],
+)
+async def test_a_plus_that_came_as_a_space_is_explained(
+    sqlite_doors: Doors, given: str, *, is_explained: bool
+) -> None:
+    tenant = await sqlite_doors.tenant()
+
+    answer = await tenant.get(f"{BASE}?from={given}")
+
+    reasons = [each["reason"] for each in faults(answer)] if answer.status != 200 else []
+    assert any("`%2B`" in each and "`Z`" in each for each in reasons) is is_explained
+    assert all("ISO 8601" in each for each in reasons)
+
+
 async def test_one_delivery_is_shown_with_why_it_waits(doors: Doors, database_url: str) -> None:
     desk = await desk_of(doors)
     newest, held, oldest = await desk.ids()

@@ -31,6 +31,8 @@ NARROWING: Final = (*NAMED, "state", "reason", "from", "until")
 REASONS: Final = (*Held, *(each for each in Outcome if not each.is_final), Outcome.DELIVERED)
 """Every word that a delivery may have as its reason."""
 
+_NO_TIME = "must be a time in ISO 8601, such as 2026-01-02T03:04:05Z"
+_LOST_PLUS = "; a `+` in a URL comes as a space: write it as `%2B`, or say `Z` for UTC"
 _PLACE_BYTES = 8
 _LAST_PLACE = 2**62
 
@@ -186,5 +188,6 @@ def _moment(fields: Fields, name: str) -> Moment | None:
     given = fields.text(name, longest=LONGEST_TIME)
     moment = None if given is None else read_iso(given)
     if given is not None and moment is None:
-        fields.refuse(name, "must be a time in ISO 8601, such as 2026-01-02T03:04:05Z")
+        has_lost_plus = read_iso("+".join(given.rsplit(" ", 1))) is not None
+        fields.refuse(name, _NO_TIME + (_LOST_PLUS if has_lost_plus else ""))
     return moment
