@@ -10,7 +10,7 @@ import pytest
 
 from auth.signing import claims_of, public_pem, signed
 from databases import change, look
-from external_accounts import faults
+from external_accounts import ERRORS, faults
 from gateway import Answer, Client, Doors
 from jackfield.accounts import Account
 from jackfield.api.delivery_fields import NARROWING
@@ -19,6 +19,11 @@ from world import World, said
 
 BASE = "/v1/deliveries"
 INBOUND = "https://desk.example/in"
+NO_DELIVERY = "No delivery of yours has this id: `GET /v1/deliveries` lists those that are yours."
+NO_APPLICATION = (
+    "No application of yours has this id: `GET /v2/applications` lists those that are yours. A "
+    "token may test its own application only."
+)
 NAMED = ("provider", "external_id", "application_id")
 
 
@@ -502,7 +507,7 @@ async def test_a_test_is_sent_to_an_application(doors: Doors) -> None:
     )
     assert (sent.json["provider"], sent.json["external_id"]) == (None, None)
     assert (refused.status, refused.json["title"]) == (409, "Application conflict")
-    assert (nothing.status, nothing.body) == (404, b"")
+    assert nothing.status == 404
     assert (await desk.tenant.get(f"{BASE}/{sent.json['id']}")).json["waits_for"] == "due"
 
 
@@ -516,6 +521,39 @@ async def every_way(caller: Client, delivery_id: str, application: str) -> list[
     ]
 
 
+def told(answer: Answer) -> str:
+    """Return the detail of a 404 whose every other member is as it is below /v1."""
+    body = answer.json
+    detail: str = body.pop("detail")
+    assert answer.status == 404
+    assert body == {
+        "type": ERRORS + "NotFound",
+        "title": "Not found",
+        "instance": answer.headers["x-request-id"],
+    }
+    return detail
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/nothing",
+        "/v1/destinations/https%3A%2F%2Fdesk.example",
+        BASE + "/",
+        "/v1/",
+        BASE + "/%FF",
+    ],
+)
+async def test_a_path_that_is_not_there_says_where_to_look(sqlite_doors: Doors, path: str) -> None:
+    tenant = await sqlite_doors.tenant()
+
+    answers = [await tenant.get(path), await tenant.post(path, {})]
+
+    assert {told(each) for each in answers} == {
+        "There is nothing at this path: `/docs` shows what there is, `/openapi.json` to programs."
+    }
+
+
 async def test_nothing_of_another_tenants_is_there(doors: Doors, database_url: str) -> None:
     desk, stranger = await desk_of(doors), await desk_of(doors, "zenith01", n=2)
     await give_up(database_url)
@@ -524,7 +562,7 @@ async def test_nothing_of_another_tenants_is_there(doors: Doors, database_url: s
 
     for caller in (stranger.tenant, stranger.token):
         for answer in await every_way(caller, newest, desk.application):
-            assert (answer.status, answer.body) == (404, b"")
+            assert told(answer) in {NO_DELIVERY, NO_APPLICATION}
     seen = await stranger.ids()
     narrowed = await stranger.tenant.get(f"{BASE}?provider=messenger&external_id=1001")
     by_application = await stranger.tenant.get(f"{BASE}?application_id={desk.application}")
@@ -560,7 +598,7 @@ async def test_a_token_sees_its_applications_deliveries_only(
     assert asked.json == {"deliveries": [], "next": None}
     assert (counted["matched"], stolen["matched"], moved.json["moved"]) == (2, 0, 0)
     for answer in await every_way(desk.token, foreign, other.id):
-        assert (answer.status, answer.body) == (404, b"")
+        assert told(answer) in {NO_DELIVERY, NO_APPLICATION}
     own = await every_way(desk.token, (listed.json["deliveries"][0])["id"], desk.application)
     assert [answer.status for answer in own] == [200, 200, 200, 202]
 

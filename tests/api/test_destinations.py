@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from api.test_delivery_paths import INBOUND, desk_of
+from api.test_delivery_paths import INBOUND, desk_of, told
 from external_accounts import faults
 from gateway import Doors
 from jackfield.clock import Moment, after, now
@@ -122,7 +122,12 @@ async def test_a_url_that_is_not_theirs_is_not_there(doors: Doors) -> None:
         await desk.token.post(BASE + "/pause", {"url": own.inbound_url}),
     ]
 
-    assert {(answer.status, answer.body) for answer in answers} == {(404, b"")}
+    assert {told(answer) for answer in answers} == {
+        (
+            "Nothing of yours hears at this URL, written just so, and `GET /v1/destinations` does "
+            "not list it. `GET /v2/applications` shows where your applications hear."
+        ),
+    }
     assert await doors.count(table, paused_because="requested") == 1
     assert (await desk.token.get(BASE)).json["destinations"] == []
     assert (await stranger.tenant.get(BASE)).json["destinations"] == []

@@ -308,6 +308,7 @@ async def test_answers_about_deliveries_are_as_documented(doors: Doors, database
         ("pauseDestination", 200, await tenant.post(f"{urls}/pause", {"url": INBOUND})),
         ("pauseDestination", 404, await tenant.post(f"{urls}/pause", {"url": "x"})),
         ("listDestinations", 200, await tenant.get(urls)),
+        ("listDestinations", 400, await tenant.get(urls + "?limit=5")),
         ("resumeDestination", 200, await tenant.post(f"{urls}/resume", {"url": INBOUND})),
         ("resumeDestination", 400, await tenant.post(f"{urls}/resume", {})),
     ]

@@ -28,6 +28,7 @@ from jackfield.problems import (
 ACCOUNT = "/beta/chatapp-accounts/messenger/12345678"
 APPLICATION = "/v2/applications/78d335fa"
 WEBHOOK = "/webhooks/meta/main"
+DELIVERY = "/v1/deliveries/78d335fa"
 
 MESSAGES = "https://www.nexmo.com/messages/Errors#"
 ERRORS = "https://developer.nexmo.com/api-errors"
@@ -166,6 +167,19 @@ def test_an_account_that_is_not_there_is_an_empty_answer() -> None:
     assert answer(NotFound("no such page"), asked(ACCOUNT)) == Response(status=404)
 
 
+def test_below_our_own_paths_what_is_not_there_is_explained() -> None:
+    assert said(NotFound("Look elsewhere."), DELIVERY) == (
+        404,
+        {
+            "type": MESSAGES + "NotFound",
+            "title": "Not found",
+            "detail": "Look elsewhere.",
+            "instance": "abc123",
+        },
+    )
+    assert "`/docs`" in said(NotFound(), "/v1/nothing")[1]["detail"]
+
+
 def test_the_collection_speaks_like_its_members() -> None:
     assert answer(NotFound(), asked("/beta/chatapp-accounts")).body == b""
     assert answer(NotFound(), asked("/beta/chatapp-accounts-of-ours")).body != b""
@@ -229,7 +243,7 @@ def test_the_published_apis_speak_plain_json(path: str) -> None:
     assert header(response, b"content-type") == b"application/json"
 
 
-@pytest.mark.parametrize("path", [ACCOUNT, APPLICATION, WEBHOOK])
+@pytest.mark.parametrize("path", [ACCOUNT, APPLICATION, WEBHOOK, DELIVERY])
 def test_a_wrong_method_is_told_the_right_ones(path: str) -> None:
     response = answer(WrongMethod(["GET", "HEAD"]), asked(path))
 
@@ -237,12 +251,12 @@ def test_a_wrong_method_is_told_the_right_ones(path: str) -> None:
     assert header(response, b"allow") == b"GET, HEAD"
 
 
-@pytest.mark.parametrize("path", [ACCOUNT, APPLICATION, WEBHOOK])
+@pytest.mark.parametrize("path", [ACCOUNT, APPLICATION, WEBHOOK, DELIVERY])
 def test_who_is_not_known_is_told_how_to_log_in(path: str) -> None:
     assert header(answer(Unauthenticated(), asked(path)), b"www-authenticate")
 
 
-@pytest.mark.parametrize("path", [ACCOUNT, APPLICATION, WEBHOOK])
+@pytest.mark.parametrize("path", [ACCOUNT, APPLICATION, WEBHOOK, DELIVERY])
 def test_a_fault_of_ours_is_not_explained(path: str) -> None:
     status, body = said(RuntimeError("canary"), path)
 
@@ -259,7 +273,7 @@ def test_who_came_at_a_bad_time_is_told_to_come_again() -> None:
     assert header(answer(Unavailable(), asked(WEBHOOK)), b"retry-after") == b"1"
 
 
-@pytest.mark.parametrize("path", [ACCOUNT, APPLICATION, WEBHOOK])
+@pytest.mark.parametrize("path", [ACCOUNT, APPLICATION, WEBHOOK, DELIVERY])
 def test_every_problem_has_its_words_in_every_dialect(path: str) -> None:
     problems = [WrongMethod(["GET"]), *(kind() for kind in kinds() if kind is not WrongMethod)]
 

@@ -40,6 +40,13 @@ LARGEST_PAGE: Final = 100
 STEPS: Final = 5
 """Transactions, or looks, of one request: what is longer goes on with the next request."""
 
+# The same words whether nobody has it or somebody else does.
+_NO_DELIVERY = "No delivery of yours has this id: `GET /v1/deliveries` lists those that are yours."
+_NO_APPLICATION = (
+    "No application of yours has this id: `GET /v2/applications` lists those that are yours. A "
+    "token may test its own application only."
+)
+
 
 class TenantDeliveries:
     """Answers known callers: a tenant about all that is its own, an application about its own."""
@@ -84,9 +91,11 @@ class TenantDeliveries:
         fields = await order_fields(request, "to")
         to = test_url(fields, "to")
         fields.close()
-        replayed = await self._replaying.one(
-            request.parameters["delivery_id"], among=_own(caller), to=to
-        )
+        delivery_id = request.parameters["delivery_id"]
+        try:
+            replayed = await self._replaying.one(delivery_id, among=_own(caller), to=to)
+        except NotFound:
+            raise NotFound(_NO_DELIVERY) from None
         return self._shown(replayed)
 
     async def replay(self, request: Request, caller: Caller) -> Response:
@@ -148,14 +157,17 @@ class TenantDeliveries:
         (await order_fields(request)).close()
         application_id = request.parameters["application_id"]
         if caller.application_id not in {None, application_id}:
-            raise NotFound
-        test_id = await self._trials.send(application_id, api_key=caller.api_key)
+            raise NotFound(_NO_APPLICATION)
+        try:
+            test_id = await self._trials.send(application_id, api_key=caller.api_key)
+        except NotFound:
+            raise NotFound(_NO_APPLICATION) from None
         return self._shown(await self._found(test_id, caller), status=202)
 
     async def _found(self, delivery_id: str, caller: Caller) -> DeliveryDetails:
         found = await self._store.read(self._records.find(delivery_id))
         if found is None or not is_among(found, _own(caller)):
-            raise NotFound
+            raise NotFound(_NO_DELIVERY)
         return found
 
     def _shown(self, details: DeliveryDetails, *, status: int = 200) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from jackfield.api.application_fields import LONGEST_URL
@@ -15,9 +16,16 @@ from jackfield.auth import Caller
 from jackfield.clock import Clock
 from jackfield.delivery.afterwards import Afterwards
 from jackfield.delivery.pausing import Remembered, Whose
+from jackfield.problems import NotFound
 from jackfield.units import Store
 
 LARGEST_PAGE: Final = 100
+
+# The same words whether nobody uses it or somebody else does.
+_NO_URL = (
+    "Nothing of yours hears at this URL, written just so, and `GET /v1/destinations` does not "
+    "list it. `GET /v2/applications` shows where your applications hear."
+)
 
 
 class TenantDestinations:
@@ -52,25 +60,26 @@ class TenantDestinations:
 
     async def pause(self, request: Request, caller: Caller) -> Response:
         """Call a URL no more until it is resumed."""
-        return self._shown(await self._pausing.pause(_whose(caller), await _url(request)))
+        return await self._changed(request, caller, self._pausing.pause)
 
     async def resume(self, request: Request, caller: Caller) -> Response:
         """Call a URL again, gently."""
-        return self._shown(await self._pausing.resume(_whose(caller), await _url(request)))
+        return await self._changed(request, caller, self._pausing.resume)
 
-    def _shown(self, remembered: Remembered) -> Response:
-        return json_response(destination_body(remembered, now=self._clock()))
-
-
-def _whose(caller: Caller) -> Whose:
-    return Whose(caller.api_key, caller.application_id)
-
-
-async def _url(request: Request) -> str:
-    fields = await order_fields(request, "url")
-    url = fields.required_text("url", longest=LONGEST_URL)
-    fields.close()
-    return url
+    async def _changed(
+        self,
+        request: Request,
+        caller: Caller,
+        change: Callable[[Whose, str], Awaitable[Remembered]],
+    ) -> Response:
+        fields = await order_fields(request, "url")
+        url = fields.required_text("url", longest=LONGEST_URL)
+        fields.close()
+        try:
+            changed = await change(Whose(caller.api_key, caller.application_id), url)
+        except NotFound:
+            raise NotFound(_NO_URL) from None
+        return json_response(destination_body(changed, now=self._clock()))
 
 
 def _opaque(url: str) -> str:

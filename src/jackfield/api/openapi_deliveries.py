@@ -180,7 +180,7 @@ def _test() -> Operation:
         needs_body=False,
         parameters=("application_id",),
         security=EITHER,
-        refusals=(*_SENT, "DeliveryNotFound", "TestConflict"),
+        refusals=(*_SENT, "TestNotFound", "TestConflict"),
     )
 
 
@@ -214,7 +214,7 @@ def _changed(word: str, summary: str) -> Operation:
         answer=ref("DestinationBody"),
         body=_only("url", url=_URL),
         security=EITHER,
-        refusals=(*_SENT, "DeliveryNotFound"),
+        refusals=(*_SENT, "DestinationNotFound"),
     )
 
 

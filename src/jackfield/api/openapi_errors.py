@@ -119,9 +119,25 @@ _ACCOUNT_REFUSALS: Final[dict[str, Refusal]] = {
     **_ACCOUNTS.common(1 << 20),
 }
 
+
+def _not_found(detail: str) -> Refusal:
+    body = exactly(
+        type=_MESSAGES + "NotFound", title="Not found", detail=detail, instance=INSTANCE
+    )
+    return Refusal(status=404, description="Nothing of yours by that name.", bodies=(body,))
+
+
 _DELIVERY_REFUSALS: Final[dict[str, Refusal]] = {
-    "DeliveryNotFound": Refusal(
-        status=404, description="Nothing of yours by that name. The body is empty."
+    "DeliveryNotFound": _not_found(
+        "No delivery of yours has this id: `GET /v1/deliveries` lists those that are yours."
+    ),
+    "TestNotFound": _not_found(
+        "No application of yours has this id: `GET /v2/applications` lists those that are yours. "
+        "A token may test its own application only."
+    ),
+    "DestinationNotFound": _not_found(
+        "Nothing of yours hears at this URL, written just so, and `GET /v1/destinations` does "
+        "not list it. `GET /v2/applications` shows where your applications hear."
     ),
     "DeliveryConflict": _conflict(
         "It is still on its way, or nobody would hear it.",

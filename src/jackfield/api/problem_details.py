@@ -7,7 +7,7 @@ contract 1.5 and 3); what is not published there is said in the same style.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -124,6 +124,20 @@ _EXTERNAL_ACCOUNTS = _Dialect(
     },
 )
 
+_NOTHING_HERE = (
+    "There is nothing at this path: `/docs` shows what there is, `/openapi.json` to programs."
+)
+
+# Ours, for the same callers with the same tokens. Only the published paths must not say a word
+# about what is not there.
+_DELIVERIES = replace(
+    _EXTERNAL_ACCOUNTS,
+    forms={
+        **_EXTERNAL_ACCOUNTS.forms,
+        NotFound: _Form(404, _MESSAGES + "NotFound", "Not found", _NOTHING_HERE),
+    },
+)
+
 _ERRORS = "https://developer.nexmo.com/api-errors"
 _FAULTY = "The request failed due to validation errors"
 
@@ -200,8 +214,7 @@ _PLAIN = _Dialect(
 _DIALECTS = (
     ("/beta/chatapp-accounts", _EXTERNAL_ACCOUNTS),
     ("/v2", _APPLICATIONS),
-    # Ours, for the same callers with the same tokens.
-    ("/v1", _EXTERNAL_ACCOUNTS),
+    ("/v1", _DELIVERIES),
 )
 
 
