@@ -83,7 +83,7 @@ def test_what_does_not_open_is_told_with_what_to_do(programs: Programs, data: Pa
     assert told.json["resealed"] == 3
     assert sum(told.json["left"].values()) == 1
     assert "accounts messenger/1 credentials does not open" in told.err
-    assert "jackfield accounts delete" in told.err
+    assert "`accounts delete`" in told.err
     assert told.err.count("\n") == 1
     assert deleted.code == 0
     assert (again.code, again.json["left"], again.json["resealed"]) == (0, {}, 0)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from jackfield.cli.asking import YesOption, be_sure, operate
-from jackfield.cli.options import DataOption, JsonOption, hint, print_json
+from jackfield.cli.options import DataOption, JsonOption, hint, next_command, print_json
 from jackfield.cli.provider_names import ExternalIdArgument, ProviderArgument
 
 
@@ -45,10 +45,8 @@ def link_account(
     if linked.held:
         typer.echo(f"Messages held until now: {linked.held}")
     if linked.standing == "claimed":
-        hint(
-            "What people write stays held until you confirm that it is its tenant's: "
-            f"jackfield accounts vouch {provider} {external_id}",
-        )
+        vouch = next_command("jackfield accounts vouch", provider, external_id, data=data)
+        hint(f"What people write stays held until you confirm that it is its tenant's: {vouch}")
 
 
 def unlink_account(
@@ -77,9 +75,9 @@ def unlink_account(
         f"The account {unlinked.provider} {unlinked.external_id} of {unlinked.api_key} is no "
         f"longer linked to {unlinked.application_id}.",
     )
-    hint(
-        f"To undo: jackfield accounts link {provider} {external_id} {unlinked.application_id}",
-    )
+    account = (provider, external_id)
+    link = next_command("jackfield accounts link", *account, unlinked.application_id, data=data)
+    hint(f"To undo: {link}")
 
 
 def delete_account(

@@ -13,7 +13,7 @@ from jackfield.cli.application_changes import (
     try_application,
 )
 from jackfield.cli.asking import AfterOption, LimitOption, hint_at_next, operate
-from jackfield.cli.options import DataOption, JsonOption, hint, print_json
+from jackfield.cli.options import DataOption, JsonOption, hint, next_command, print_json
 from jackfield.cli.provider_names import ExternalIdArgument, ProviderArgument, ProviderName
 from jackfield.cli.registering import create_account
 
@@ -65,7 +65,8 @@ def list_accounts(
         print_json(listed)
         return
     if not listed.accounts:
-        hint("There are no such accounts here; make one: jackfield accounts create --help")
+        make = next_command("jackfield accounts create --help", data=None)
+        hint(f"There are no such accounts here; make one: {make}")
         return
     columns = {
         "PROVIDER": "provider",
@@ -76,8 +77,8 @@ def list_accounts(
         "APPLICATION": "application_id",
     }
     print_columns(columns, listed.accounts)
-    options = {"tenant": tenant, "provider": provider, "limit": limit, "data": data}
-    hint_at_next("jackfield accounts list", listed.next, **options)
+    options = {"tenant": tenant, "provider": provider, "limit": limit}
+    hint_at_next("jackfield accounts list", listed.next, data=data, **options)
 
 
 @accounts.command("show")
@@ -104,9 +105,10 @@ def show_account(
         return
     print_all(shown)
     if shown.standing == "claimed":
+        vouch = next_command("jackfield accounts vouch", provider, external_id, data=data)
         hint(
             "\nNobody confirmed that it is its tenant's, so what people write is held. If you "
-            f"know better: jackfield accounts vouch {provider} {external_id}",
+            f"know better: {vouch}",
         )
 
 
@@ -162,7 +164,8 @@ def list_applications(
         print_json(listed)
         return
     if not listed.applications:
-        hint("There are no such applications here; make one: jackfield applications create --help")
+        make = next_command("jackfield applications create --help", data=None)
+        hint(f"There are no such applications here; make one: {make}")
         return
     columns = {
         "ID": "id",
@@ -172,8 +175,8 @@ def list_applications(
         "INBOUND URL": "inbound_url",
     }
     print_columns(columns, listed.applications)
-    options = {"tenant": tenant, "limit": limit, "data": data}
-    hint_at_next("jackfield applications list", listed.next, **options)
+    options = {"tenant": tenant, "limit": limit}
+    hint_at_next("jackfield applications list", listed.next, data=data, **options)
 
 
 @applications.command("show")

@@ -9,7 +9,14 @@ from typing import Annotated
 import typer
 
 from jackfield.cli.asking import YesOption, be_sure, operate
-from jackfield.cli.options import DataOption, JsonOption, hint, print_json, print_members
+from jackfield.cli.options import (
+    DataOption,
+    JsonOption,
+    hint,
+    next_command,
+    print_json,
+    print_members,
+)
 
 
 def create_application(
@@ -61,7 +68,9 @@ def create_application(
     if made.private_key is not None:
         typer.echo(f"\n{made.private_key}", nl=False)
         hint("\nKeep the private key now: it is not shown again.")
-    hint(f"To have it hear an account: jackfield accounts link PROVIDER EXTERNAL_ID {made.id}")
+    account = ("PROVIDER", "EXTERNAL_ID")
+    link = next_command("jackfield accounts link", *account, made.id, data=data)
+    hint(f"To have it hear an account: {link}")
 
 
 def delete_application(
@@ -128,7 +137,8 @@ def try_application(
         print_json(sent)
         return
     typer.echo(f"A test is on its way, as {sent.id}.")
-    hint(f"To see what the application answered: jackfield deliveries show {sent.id}")
+    show = next_command("jackfield deliveries show", sent.id, data=data)
+    hint(f"To see what the application answered: {show}")
 
 
 def _public_key_in(file: str) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from jackfield.cli.options import arm, hint, settings_from
+from jackfield.cli.options import arm, hint, next_command, settings_from
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,11 +67,10 @@ def be_sure(question: Callable[[], str], *, yes: bool) -> None:
     typer.confirm(question(), abort=True, err=True)
 
 
-def hint_at_next(command: str, after: str | None, **options: object) -> None:
-    """Say how to see the next page, if there is one; options that are None are left out."""
-    if after is None:
-        return
-    words = [command, "--after", quote(after)]
-    for name, value in options.items():
-        words += [] if value is None else [f"--{name}", quote(str(value))]
-    hint(f"\nThere are more: {' '.join(words)}")
+def hint_at_next(
+    words: str, after: str | None, *arguments: object, data: Path | None, **options: object
+) -> None:
+    """Say how to see the next page of a listing, if there is one; see `next_command`."""
+    if after is not None:
+        more = next_command(words, *arguments, data=data, after=after, **options)
+        hint(f"\nThere are more: {more}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from jackfield.cli.asking import AfterOption, LimitOption, hint_at_next, operate
 from jackfield.cli.delivery_options import TenantOption
-from jackfield.cli.options import DataOption, JsonOption, hint, print_json
+from jackfield.cli.options import DataOption, JsonOption, hint, next_command, print_json
 
 TenantArgument = Annotated[str, typer.Argument(metavar="API_KEY", help="The tenant's API key.")]
 UrlArgument = Annotated[str, typer.Argument(metavar="URL", help="The URL, as the tenant gave it.")]
@@ -64,7 +65,8 @@ def list_destinations(
     )
     paused = next((one for one in listed.destinations if one.state == "paused"), None)
     if paused is not None:
-        hint(f"\nTo resume one: jackfield destinations resume {paused.api_key} {paused.url}")
+        url = (paused.api_key, paused.url)
+        hint(f"\nTo resume one: {next_command('jackfield destinations resume', *url, data=data)}")
     hint_at_next("jackfield destinations list", listed.next, tenant=tenant, limit=limit, data=data)
 
 
@@ -83,7 +85,8 @@ def pause_destination(
     """  # noqa: D301 - \b keeps the lines of the examples
     _change("destinations.pause", api_key, url, data=data, as_json=as_json)
     if not as_json:
-        hint(f"To have it called again: jackfield destinations resume {api_key} {url}")
+        resume = next_command("jackfield destinations resume", api_key, url, data=data)
+        hint(f"To have it called again: {resume}")
 
 
 @app.command("resume")
@@ -104,12 +107,12 @@ def resume_destination(
     _change("destinations.resume", api_key, url, data=data, as_json=as_json)
 
 
-def _change(command: str, api_key: str, url: str, *, data: object, as_json: bool) -> None:
+def _change(command: str, api_key: str, url: str, *, data: Path | None, as_json: bool) -> None:
     from jackfield.api.delivery_bodies import DestinationBody  # noqa: PLC0415 - see options
     from jackfield.console.delivery_orders import ChangeDestination  # noqa: PLC0415 - see options
 
     order = ChangeDestination(api_key=api_key, url=url)
-    changed = operate(command, order, gives=DestinationBody, data=data)  # type: ignore[arg-type] # a path
+    changed = operate(command, order, gives=DestinationBody, data=data)
     if as_json:
         print_json(changed)
         return

@@ -15,7 +15,7 @@ from jackfield.cli.asking import (
     operate,
 )
 from jackfield.cli.delivery_options import DryRunOption, say_progress
-from jackfield.cli.options import DataOption, JsonOption, hint, print_json
+from jackfield.cli.options import DataOption, JsonOption, hint, next_command, print_json
 from jackfield.cli.provider_names import ProviderArgument
 
 if TYPE_CHECKING:
@@ -131,11 +131,13 @@ def reparse_unread(
     typer.echo(f"Pieces read again: {done.pieces}")
     typer.echo(f"Messages on their way: {done.delivered}")
     typer.echo(f"Messages held: {done.held}")
+    nobodys = next_command("jackfield unknown list", data=data)
+    still = next_command("jackfield unread list", data=data)
     for count, what in (
         (done.repeated, "Messages that were there already"),
-        (done.unknown, "Messages to accounts that nobody has (`jackfield unknown list`)"),
+        (done.unknown, f"Messages to accounts that nobody has (`{nobodys}`)"),
         (done.ignored, "Pieces that say nothing for anybody"),
-        (done.still_unread, "Pieces that still cannot be read (`jackfield unread list`)"),
+        (done.still_unread, f"Pieces that still cannot be read (`{still}`)"),
     ):
         if count:
             typer.echo(f"{what}: {count}")
@@ -178,7 +180,8 @@ def list_unknown(
             for one in listed.accounts
         ],
     )
-    hint("\nOnce such an account is registered: jackfield unknown assign PROVIDER ROUTING_KEY")
+    words = ("jackfield unknown assign", "PROVIDER", "ROUTING_KEY")
+    hint(f"\nOnce such an account is registered: {next_command(*words, data=data)}")
     hint_at_next("jackfield unknown list", listed.next, limit=limit, data=data)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from jackfield.cli.asking import operate
-from jackfield.cli.options import DataOption, JsonOption, hint, print_json
+from jackfield.cli.options import DataOption, JsonOption, hint, next_command, print_json
 
 app = typer.Typer(
     help="The master keys that seal credentials in the database.",
@@ -37,7 +37,8 @@ def show_keys(
     if shown.damaged:
         typer.echo(f"Values that are damaged and name no key: {shown.damaged}")
     if any(each.values and not each.seals for each in shown.keys):
-        hint("To seal everything under the newest key: jackfield keys rotate")
+        rotate = next_command("jackfield keys rotate", data=data)
+        hint(f"To seal everything under the newest key: {rotate}")
 
 
 @app.command("rotate")

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from getpass import getpass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -96,3 +97,15 @@ def print_members(members: Mapping[str, str]) -> None:
 def hint(text: str) -> None:
     """Say what to do next, where it does not disturb what a program reads."""
     typer.echo(text, err=True)
+
+
+def next_command(words: str, *arguments: object, data: Path | None, **options: object) -> str:
+    """Return a command as a shell takes it, for the same database: `words` begins `jackfield …`.
+
+    Options that are None are left out. Where `data` is None, it came from the environment, which
+    the next command has as well.
+    """
+    line = [words, *(quote(str(each)) for each in arguments)]
+    for name, value in (options | {"data": data}).items():
+        line += [] if value is None else [f"--{name}", quote(str(value))]
+    return " ".join(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from jackfield.cli.options import (
     DataOption,
     JsonOption,
     hint,
+    next_command,
     print_json,
     print_members,
     secret_from,
@@ -106,18 +108,20 @@ def add_provider_app(
     if as_json:
         print_json(added)
         return
-    _tell(added)
+    _tell(added, data=data)
 
 
-def _tell(added: ProviderAppAdded) -> None:
+def _tell(added: ProviderAppAdded, *, data: Path | None) -> None:
     typer.echo(f"The {added.kind} provider app {added.name} is added.")
     if added.webhook_path is not None:
         typer.echo("")
         print_members({"webhook path": added.webhook_path})
         hint("\nGive the provider the gateway's public URL with this path, and the verify token.")
     if added.missing:
+        words = ("jackfield provider-apps secrets add", added.name, "ROLE", "--secret", "-")
         hint(
             f"It will need yet, before messages go its way: {', '.join(added.missing)}\n"
-            f"For each: jackfield provider-apps secrets add {added.name} ROLE --secret -",
+            f"For each: {next_command(*words, data=data)}",
         )
-    hint(f"Then say whom it serves: jackfield provider-apps grant {added.name} --all")
+    grant = next_command("jackfield provider-apps grant", added.name, "--all", data=data)
+    hint(f"Then say whom it serves: {grant}")

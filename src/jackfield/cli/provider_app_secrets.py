@@ -12,6 +12,7 @@ from jackfield.cli.options import (
     DataOption,
     JsonOption,
     hint,
+    next_command,
     print_json,
     secret_from,
     text_in,
@@ -53,11 +54,6 @@ def kind_of(kind: Kind | None) -> ProviderAppKind | None:
     from jackfield.provider_apps import ProviderAppKind  # noqa: PLC0415 - see options
 
     return None if kind is None else ProviderAppKind(kind.value)
-
-
-def same(kind: Kind | None) -> str:
-    """Return what a further command needs to mean the same provider app."""
-    return "" if kind is None else f" --kind {kind}"
 
 
 secrets = typer.Typer(
@@ -107,10 +103,11 @@ def add_secret(
         return
     typer.echo(f"The provider app {added.name} has one more {added.role}; its id: {added.id}")
     if added.live > 1:
+        words = ("jackfield provider-apps secrets revoke", name, "SECRET_ID")
         hint(
             "Once the provider uses it, revoke the old one: "
-            f"jackfield provider-apps secrets revoke {name} SECRET_ID{same(kind)}\n"
-            f"The ids: jackfield provider-apps show {name}{same(kind)}",
+            f"{next_command(*words, kind=kind, data=data)}\n"
+            f"The ids: {next_command('jackfield provider-apps show', name, kind=kind, data=data)}",
         )
 
 
@@ -149,7 +146,6 @@ def revoke_secret(
         return
     typer.echo(f"The {revoked.role} {revoked.id} of {revoked.name} is revoked.")
     if not revoked.left:
-        hint(
-            "It cannot do without, so give it another: "
-            f"jackfield provider-apps secrets add {name} {revoked.role} --secret -{same(kind)}",
-        )
+        words = ("jackfield provider-apps secrets add", name, revoked.role, "--secret", "-")
+        add = next_command(*words, kind=kind, data=data)
+        hint(f"It cannot do without, so give it another: {add}")

@@ -7,13 +7,12 @@ from typing import Annotated
 import typer
 
 from jackfield.cli.asking import AfterOption, LimitOption, hint_at_next, operate
-from jackfield.cli.options import DataOption, JsonOption, hint, print_json
+from jackfield.cli.options import DataOption, JsonOption, hint, next_command, print_json
 from jackfield.cli.provider_app_adding import add_provider_app
 from jackfield.cli.provider_app_secrets import (
     KindOption,
     NameArgument,
     kind_of,
-    same,
     secrets,
 )
 
@@ -54,7 +53,8 @@ def list_provider_apps(
         print_json(listed)
         return
     if not listed.provider_apps:
-        hint("There are no provider apps here; add one: jackfield provider-apps add --help")
+        add = next_command("jackfield provider-apps add --help", data=None)
+        hint(f"There are no provider apps here; add one: {add}")
         return
     print_table(
         ("KIND", "NAME", "WEBHOOK PATH", "SERVES", "MADE (UTC)"),
@@ -113,8 +113,8 @@ def show_provider_app(
     if shown.tenants:
         typer.echo("")
         print_table(("SERVES BY NAME",), [(tenant,) for tenant in shown.tenants])
-    options = {"kind": kind, "limit": limit, "data": data}
-    hint_at_next(f"jackfield provider-apps show {name}", shown.next, **options)
+    options = {"kind": kind, "limit": limit}
+    hint_at_next("jackfield provider-apps show", shown.next, name, data=data, **options)
 
 
 @app.command("grant")
@@ -186,4 +186,5 @@ def revoke_provider_app(
     typer.echo(f"The grant of {revoked.name} to {whom} is taken back.")
     if revoked.still_serves:
         left = "tenants it was granted to by name" if revoked.all else "every tenant, this one too"
-        hint(f"It still serves {left}: jackfield provider-apps show {revoked.name}{same(kind)}")
+        show = next_command("jackfield provider-apps show", revoked.name, kind=kind, data=data)
+        hint(f"It still serves {left}: {show}")

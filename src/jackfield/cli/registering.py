@@ -11,6 +11,7 @@ from jackfield.cli.options import (
     DataOption,
     JsonOption,
     hint,
+    next_command,
     print_json,
     secret_from,
     text_in,
@@ -76,18 +77,21 @@ def create_account(
         made = operate("accounts.create", order, gives=AccountCreated, data=data)
     except Invalid as invalid:
         # The API's own words, which do not say what else there is.
-        more = f"what a {provider} account needs: jackfield accounts create --help"
+        more = f"what a {provider} account needs: {_help()}"
         raise Invalid(*invalid.parameters, detail=f"{invalid}; {more}") from None
     if as_json:
         print_json(made)
         return
     typer.echo(f"The account {provider} {external_id} of {made.api_key} is made.")
     if made.standing == "claimed":
-        hint(
-            "What people write is held until you confirm that it is its tenant's: "
-            f"jackfield accounts vouch {provider} {external_id}",
-        )
-    hint(f"To link it: jackfield accounts link {provider} {external_id} APPLICATION_ID")
+        vouch = next_command("jackfield accounts vouch", provider, external_id, data=data)
+        hint(f"What people write is held until you confirm that it is its tenant's: {vouch}")
+    words = ("jackfield accounts link", provider, external_id, "APPLICATION_ID")
+    hint(f"To link it: {next_command(*words, data=data)}")
+
+
+def _help() -> str:
+    return next_command("jackfield accounts create --help", data=None)
 
 
 def _object_in(file: str) -> dict[str, Any]:
@@ -101,7 +105,7 @@ def _object_in(file: str) -> dict[str, Any]:
         # The decoder's own words quote what it was given.
         where = "standard input" if file == "-" else file
         raise typer.BadParameter(
-            f"{where} holds no JSON object; see: jackfield accounts create --help",
+            f"{where} holds no JSON object; see: {_help()}",
             param_hint="--credentials",
         ) from None
     return document

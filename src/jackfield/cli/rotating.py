@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jackfield.cli.asking import operate
+from jackfield.cli.options import next_command
 from jackfield.console.key_orders import (
     BeginRotation,
     FinishRotation,
@@ -58,9 +59,10 @@ def rotate(data: Path | None) -> Rotated:
             if not rotated.left or rotated.shut:
                 break
     except OutcomeUnknown:
+        again = next_command("jackfield keys rotate", data=data)
         raise OutcomeUnknown(
             "The server went away meanwhile. Nothing is lost, and both keys are kept: "
-            "run `jackfield keys rotate` again, and it goes on.",
+            f"run `{again}` again, and it goes on.",
         ) from None
     return rotated
 
@@ -79,7 +81,7 @@ def why_not_done(rotated: Rotated) -> str:
     return (
         f"Sealed anew: {rotated.resealed}, but the old keys are kept, for this does not open and "
         f"stays as it is: {named}. If a key is missing, put it back into the list; else take "
-        "away what is damaged (`jackfield accounts delete`, `provider-apps secrets revoke`, "
+        "away what is damaged (`accounts delete`, `provider-apps secrets revoke`, "
         "`tenants signature rotate`). Then run this again"
     )
 

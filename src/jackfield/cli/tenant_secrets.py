@@ -11,6 +11,7 @@ from jackfield.cli.options import (
     DataOption,
     JsonOption,
     hint,
+    next_command,
     print_json,
     print_members,
     secret_from,
@@ -61,11 +62,11 @@ def add_secret(
         return
     typer.echo(f"The tenant {added.api_key} has one more API secret.\n")
     print_members({"id": str(added.id), "api_secret": added.api_secret})
+    revoke = next_command("jackfield tenants secrets revoke", api_key, "SECRET_ID", data=data)
     hint(
         "\nKeep the secret now: it is not shown again.\n"
-        "Once the tenant uses it, revoke the old one: "
-        f"jackfield tenants secrets revoke {api_key} SECRET_ID\n"
-        f"The ids: jackfield tenants show {api_key}",
+        f"Once the tenant uses it, revoke the old one: {revoke}\n"
+        f"The ids: {next_command('jackfield tenants show', api_key, data=data)}",
     )
 
 
@@ -97,7 +98,8 @@ def revoke_secret(
         return
     typer.echo(f"The API secret {revoked.id} of {revoked.api_key} is revoked.")
     if not revoked.left:
-        hint(f"The tenant is shut out until you: jackfield tenants secrets add {api_key}")
+        add = next_command("jackfield tenants secrets add", api_key, data=data)
+        hint(f"The tenant is shut out until you: {add}")
 
 
 @signature.command("rotate")

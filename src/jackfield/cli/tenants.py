@@ -11,6 +11,7 @@ from jackfield.cli.options import (
     DataOption,
     JsonOption,
     hint,
+    next_command,
     print_json,
     print_members,
     secret_from,
@@ -91,7 +92,8 @@ def list_tenants(
         print_json(listed)
         return
     if not listed.tenants:
-        hint("There are no tenants here; make one: jackfield tenants create NAME")
+        make = next_command("jackfield tenants create", "NAME", data=data)
+        hint(f"There are no tenants here; make one: {make}")
         return
     print_table(
         ("API KEY", "NAME", "DISABLED", "INBOUND URL", "MADE (UTC)"),
@@ -188,7 +190,8 @@ def disable_tenant(
     changed = operate("tenants.disable", order, gives=TenantChanged, data=data)
     _tell_change(changed, "is disabled", as_json=as_json)
     if not as_json:
-        hint(f"To let it in again: jackfield tenants enable {api_key}")
+        enable = next_command("jackfield tenants enable", api_key, data=data)
+        hint(f"To let it in again: {enable}")
 
 
 @app.command("enable")
