@@ -16,6 +16,7 @@ def test_books_that_differ_end_with_an_exit_code_until_they_are_settled(
     programs: Programs, tmp_path: Path
 ) -> None:
     data = ("--data", str(tmp_path / "data"))
+    programs.run("tenants", "create", "Acme", *data)
     sound = programs.run("audit", *data)
     with closing(sqlite3.connect(tmp_path / "data" / "jackfield.sqlite3")) as connection:
         connection.execute(UNREAD)

@@ -48,7 +48,10 @@ def test_nothing_is_cut_off_where_a_table_is_read_by_a_program(programs: Program
     assert name.strip() in listed.out
 
 
-def test_an_empty_listing_says_what_to_do(programs: Programs) -> None:
+def test_an_empty_listing_says_what_to_do(programs: Programs, tmp_path: Path) -> None:
+    programs.environ["JACKFIELD_DATA"] = str(tmp_path)
+    programs.start("serve", "--port", "0").line()
+
     tenants = programs.run("tenants", "list")
     apps = programs.run("provider-apps", "list")
     accounts = programs.run("accounts", "list", "--json")

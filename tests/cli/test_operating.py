@@ -19,6 +19,8 @@ TENANT = {"name", "api_key", "api_secret", "signature_secret", "webhook_secret"}
 
 
 def test_without_a_server_each_command_does_its_work_itself(programs: Programs) -> None:
+    programs.run("tenants", "create", "The first", "--json")
+
     made = programs.run("tenants", "create", "Acme", "--json")
     added = programs.run(
         *("provider-apps", "add", "meta", "main", "--json"),
@@ -99,6 +101,8 @@ def test_two_secrets_are_two_lines_of_standard_input(programs: Programs) -> None
 
 
 def test_what_cannot_be_done_is_one_line_and_an_exit_code(programs: Programs) -> None:
+    programs.run("tenants", "create", "Acme")
+
     ended = programs.run("accounts", "vouch", "whatsapp", "447700900123", "--json")
 
     assert (ended.code, ended.out) == (1, "")

@@ -40,6 +40,7 @@ def operate(
     from jackfield.console.operator import operate  # noqa: PLC0415 - see options
 
     settings = settings_from(data=data)
+    is_new = False
 
     def prepare() -> None:
         """Have what a gateway in this process logs not mix with what is printed."""
@@ -48,8 +49,15 @@ def operate(
 
         logs.configure(LogLevel.WARNING, settings.log_format)
         arm(settings)
+        nonlocal is_new
+        is_new = settings.sqlite_file is not None and not settings.sqlite_file.exists()
 
-    return operate(settings, command, order, gives=gives, before_here=prepare)
+    try:
+        return operate(settings, command, order, gives=gives, before_here=prepare)
+    finally:
+        if is_new:
+            # To a program too: nothing else tells it that it named a wrong place.
+            hint(f"There was no database at {settings.sqlite_file}: this began a new one.")
 
 
 def be_sure(question: Callable[[], str], *, yes: bool) -> None:

@@ -12,14 +12,21 @@ import msgspec
 
 from jackfield.console import socket_place, wire
 from jackfield.console.orders import Order
-from jackfield.problems import OutcomeUnknown, TooLarge
+from jackfield.problems import NotFound, OutcomeUnknown, TooLarge
 from jackfield.settings import Settings
 
 Result = TypeVar("Result")
 
+_BEGINNING = frozenset({"tenants.create", "provider-apps.add"})
+"""What may begin a database, as it needs nothing to be there. Any other command that finds none
+was pointed at a wrong place, where it would say of an empty database that all is well."""
+
 _PATIENCE = 20.0
 """Seconds to wait for a directory that somebody holds without listening: while a server starts
 or ends, or another command runs."""
+
+_LOCK = "jackfield.lock"
+"""Is in every directory that somebody holds, or held; see `storage.opening`."""
 
 _ANSWER_WITHIN = 60.0
 _LOOK_AGAIN = 0.05
@@ -37,18 +44,29 @@ def operate(
 
     On SQLite the running server does it, if there is one; else, and on PostgreSQL, this process,
     which calls `before_here` first.
-    Raises what the command raises, `InUseError` where the data directory is held by somebody
-    who does not answer, and OutcomeUnknown where the server went away after it was asked.
+    Raises what the command raises, NotFound where there is no SQLite file and the command may not
+    begin one, `InUseError` where the data directory is held by somebody who does not answer, and
+    OutcomeUnknown where the server went away after it was asked.
     """
     question = wire.Question(command, msgspec.Raw(msgspec.json.encode(order)))
     directory = socket_place.held_directory(settings)
 
     def here() -> bytes:
+        _expect_database(settings, command)
         before_here()
         return asyncio.run(_do(settings, question))
 
+    if directory is not None and not directory.joinpath(_LOCK).exists():
+        # Nobody has it who might be about to begin one, and to look for somebody would make files.
+        _expect_database(settings, command)
     answer = here() if directory is None else _where_possible(question, directory, here)
     return msgspec.json.decode(answer, type=gives)
+
+
+def _expect_database(settings: Settings, command: str) -> None:
+    file = settings.sqlite_file
+    if file is not None and command not in _BEGINNING and not file.is_file():
+        raise NotFound(f"There is no database at {file}; which one is meant, say with --data.")
 
 
 def _where_possible(question: wire.Question, directory: Path, here: Callable[[], bytes]) -> bytes:
