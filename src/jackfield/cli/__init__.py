@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
+
+from jackfield.cli.options import escaped
 
 _COMMANDS = {
     "serve": ("running", "serve"),
@@ -78,6 +81,10 @@ def version(
 
 def main() -> None:
     """Run the command line; a failure that a person can act on is one line on stderr."""
+    for argument in sys.argv[1:]:
+        if not _is_text(argument):
+            shown = os.fsencode(argument).decode(errors="backslashreplace")
+            _end(f"The argument {shown} is no text in UTF-8.", code=2)
     try:
         commands(next(iter(sys.argv[1:]), None))()
     except KeyboardInterrupt:
@@ -86,8 +93,22 @@ def main() -> None:
         sentence = _sentence(error)
         if sentence is None:
             raise
-        sys.stderr.write(f"jackfield: {sentence}\n")
-        sys.exit(1)
+        _end(sentence, code=1)
+
+
+def _is_text(argument: str) -> bool:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        # Python keeps what it could not read in a form that neither JSON nor a database takes.
+        return False
+    return True
+
+
+def _end(sentence: str, *, code: int) -> NoReturn:
+    # It may repeat what was typed or pasted, and with it what a terminal obeys.
+    sys.stderr.write(f"jackfield: {escaped(sentence)}\n")
+    sys.exit(code)
 
 
 def _sentence(error: Exception) -> str | None:
@@ -103,4 +124,5 @@ def _sentence(error: Exception) -> str | None:
         text = f"{error.filename}: {error.strerror}"
     else:
         return None
-    return text if text.endswith((".", "?", "!")) else f"{text}."
+    is_ended = text.rstrip(")").endswith((".", "?", "!"))
+    return text if is_ended else f"{text}."

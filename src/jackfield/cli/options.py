@@ -77,7 +77,7 @@ def text_in(file: str) -> str:
         return sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
     except ValueError:
         where = "standard input" if file == "-" else file
-        raise typer.BadParameter(f"{where} is no text in UTF-8") from None
+        raise typer.BadParameter(f"{escaped(where)} is no text in UTF-8") from None
 
 
 def print_json(document: object) -> None:
@@ -97,6 +97,13 @@ def print_members(members: Mapping[str, str]) -> None:
 def hint(text: str) -> None:
     """Say what to do next, where it does not disturb what a program reads."""
     typer.echo(text, err=True)
+
+
+def escaped(text: str) -> str:
+    """Return a text with all that is not visible as its escape in Python: what moves a cursor."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
 
 
 def next_command(words: str, *arguments: object, data: Path | None, **options: object) -> str:

@@ -10,6 +10,7 @@ from jackfield.cli.asking import SECRET_DASH, operate
 from jackfield.cli.options import (
     DataOption,
     JsonOption,
+    escaped,
     hint,
     next_command,
     print_json,
@@ -105,7 +106,7 @@ def _object_in(file: str) -> dict[str, Any]:
         # The decoder's own words quote what it was given.
         where = "standard input" if file == "-" else file
         raise typer.BadParameter(
-            f"{where} holds no JSON object; see: {_help()}",
+            f"{escaped(where)} holds no JSON object; see: {_help()}",
             param_hint="--credentials",
         ) from None
     return document
