@@ -27,7 +27,7 @@ def backup(
     \b
     jackfield backup /mnt/copies/jackfield-monday.sqlite3
     """  # noqa: D301 - \b keeps the lines of the examples
-    from jackfield.problems import Invalid  # noqa: PLC0415 - see options
+    from jackfield.problems import Invalid, NotFound  # noqa: PLC0415 - see options
     from jackfield.storage.backup import back_up  # noqa: PLC0415 - see options
 
     settings = settings_from(data=data)
@@ -37,6 +37,8 @@ def backup(
             f"--file={file} with the URL that JACKFIELD_DATABASE_URL has. "
             "Keep JACKFIELD_MASTER_KEY elsewhere: it is not in the copy.",
         )
+    if not file.absolute().parent.is_dir():
+        raise NotFound(f"There is no directory {file.absolute().parent}: make it first.")
     with _bar() as progress:
         size = back_up(settings.sqlite_file, file.absolute(), progress=progress)
     key = (
