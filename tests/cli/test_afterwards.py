@@ -114,7 +114,7 @@ async def test_a_replay_beside_a_server_reaches_the_application(
         (("deliveries", "list", "--account", "1"), "--provider"),
         (("deliveries", "rebind", "--provider", "rcs"), "--provider and --account together"),
         (("deliveries", "rebind", "--application", "x"), "add --yes"),
-        (("unknown", "assign", "rcs", "x"), "add --yes"),
+        (("unknown", "assign", "rcs", "x", "--dry-run", "--yes"), "does not go with --dry-run"),
         (("unread", "list", "--kind", "x"), "unread or differs"),
     ],
 )
@@ -188,7 +188,11 @@ async def test_what_became_no_message_is_listed_and_brought_back(
         await World(doors.gateway.store).page("2001")
     listed = programs.run("unknown", "list")
     counted = programs.run("unknown", "assign", "messenger", "2001", "--dry-run")
+    unsure = programs.run("unknown", "assign", "messenger", "2001")
     assigned = programs.run("unknown", "assign", "messenger", "2001", "--yes", "--json")
+    nothing_left = [
+        programs.run("unknown", "assign", "messenger", "2001", *yes) for yes in ([], ["--yes"])
+    ]
     empty = programs.run("unknown", "list")
 
     assert [each["reason"] for each in unread.json["pieces"]] == ["nothing in it that we know"]
@@ -197,5 +201,8 @@ async def test_what_became_no_message_is_listed_and_brought_back(
     assert (nobody.code, "registers it first" in nobody.err) == (1, True)
     assert "2001" in listed.out
     assert counted.out == "Messages that would go to messenger 2001 of acme0001: 1\n"
+    assert (unsure.code, "add --yes" in unsure.err) == (2, True)
     assert (assigned.json["held"], assigned.json["left"]) == (1, 0)
+    said_so = "There is nothing to assign to messenger 2001 of acme0001.\n"
+    assert [(each.code, each.out) for each in nothing_left] == [(0, said_so)] * 2
     assert (empty.out, empty.err) == ("", "Nobody wrote to an account that is not here.\n")

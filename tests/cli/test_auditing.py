@@ -39,3 +39,17 @@ def test_books_that_differ_end_with_an_exit_code_until_they_are_settled(
     assert "--yes" in unasked.err
     assert (settled.code, settled.out.splitlines()[-1]) == (0, "Settled: 1")
     assert (later.code, later.json["difference"]) == (0, 0)
+
+
+def test_books_that_balance_are_not_asked_about(programs: Programs, tmp_path: Path) -> None:
+    data = ("--data", str(tmp_path / "data"))
+    programs.run("tenants", "create", "Acme", *data)
+
+    unasked = programs.run("audit", "--settle", *data)
+    asked = programs.run("audit", "--settle", "--yes", *data)
+    document = programs.run("audit", "--settle", "--json", *data)
+
+    for ended in (unasked, asked):
+        assert (ended.code, ended.err) == (0, "")
+        assert ended.out.splitlines()[-1] == "There is nothing to settle."
+    assert (document.code, document.json["difference"], document.json["settled"]) == (0, 0, 0)

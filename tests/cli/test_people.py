@@ -58,3 +58,27 @@ def test_a_person_is_counted_and_erased_only_when_that_is_wanted(
     }
     assert messages(data) == 0
     assert programs.run("audit", "--data", str(data)).code == 0
+
+
+def test_who_is_not_found_is_said_not_to_be_there(programs: Programs, data: Path) -> None:
+    at = ("--data", str(data))
+
+    stranger = programs.run("people", "erase", "messenger", "2001", "8", "--yes", *at)
+    no_account = programs.run("people", "erase", "messenger", "2002", "7", "--dry-run", *at)
+    known = programs.run("people", "erase", "messenger", "2001", "7", "--yes", *at)
+
+    said = "Nothing that this person wrote is kept at this account. Are both the right ones? "
+    show = f"jackfield accounts show messenger {{}} --data {data}\n"
+    assert (stranger.code, stranger.err) == (0, said + show.format("2001"))
+    assert (no_account.code, no_account.err) == (0, said + show.format("2002"))
+    assert (known.code, known.err) == (0, "")
+
+
+def test_to_count_and_to_erase_are_not_asked_for_at_once(programs: Programs, data: Path) -> None:
+    erase = ("people", "erase", "messenger", "2001", "7", "--data", str(data))
+
+    ended = programs.run(*erase, "--dry-run", "--yes")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "--yes: it does not go with --dry-run" in " ".join(ended.err.split())
+    assert messages(data) == 3

@@ -60,6 +60,12 @@ def operate(
             hint(f"There was no database at {settings.sqlite_file}: this began a new one.")
 
 
+def be_clear(*, dry_run: bool, yes: bool) -> None:
+    """Raise BadParameter for both: one of them is a mistake, and nobody can tell which."""
+    if dry_run and yes:
+        raise typer.BadParameter("it does not go with --dry-run", param_hint="--yes")
+
+
 def be_sure(question: Callable[[], str], *, yes: bool) -> None:
     """Ask a person at the terminal, and end the command unless the answer is yes.
 

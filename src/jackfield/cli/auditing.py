@@ -32,22 +32,22 @@ def audit(
     from jackfield.cli.showing import print_document  # noqa: PLC0415 - see options
     from jackfield.console.book_orders import Audit, Audited  # noqa: PLC0415 - see options
 
-    def question() -> str:
-        found = operate("audit", Audit(), gives=Audited, data=data)
-        return (
-            f"The books differ by {found.difference}. Settled, that is no longer seen, and what "
+    audited = operate("audit", Audit(), gives=Audited, data=data)
+    if settle and audited.difference:
+        question = (
+            f"The books differ by {audited.difference}. Settled, that is no longer seen, and what "
             "is missing is never looked for again. Settle them?"
         )
-
-    if settle:
-        be_sure(question, yes=yes)
-    audited = operate("audit", Audit(settle=settle), gives=Audited, data=data)
+        be_sure(lambda: question, yes=yes)
+        audited = operate("audit", Audit(settle=True), gives=Audited, data=data)
     if as_json:
         print_json(audited)
     else:
         print_document({"difference": audited.difference, **audited.terms})
     if settle and not as_json:
-        typer.echo(f"Settled: {audited.settled}")
+        typer.echo(
+            f"Settled: {audited.settled}" if audited.settled else "There is nothing to settle."
+        )
     if audited.difference:
         hint(
             "The books differ: something was lost, or changed by hand. docs/monitoring.md says "

@@ -10,6 +10,7 @@ from jackfield.cli.asking import (
     AfterOption,
     LimitOption,
     YesOption,
+    be_clear,
     be_sure,
     hint_at_next,
     operate,
@@ -203,23 +204,30 @@ def assign_unknown(
     jackfield unknown assign messenger 200000000000002 --dry-run
     jackfield unknown assign whatsapp 106000000000001 --yes
     """  # noqa: D301 - \b keeps the lines of the examples
+    from msgspec.structs import replace  # noqa: PLC0415 - see options
+
     from jackfield.accounts import Provider  # noqa: PLC0415 - see options
     from jackfield.console.kept_orders import AssignUnknown  # noqa: PLC0415 - see options
 
+    be_clear(dry_run=dry_run, yes=yes)
     order = AssignUnknown(
-        provider=Provider(provider.value), routing_key=routing_key, dry_run=dry_run
+        provider=Provider(provider.value), routing_key=routing_key, dry_run=not yes
     )
-    if not dry_run:
-        be_sure(lambda: _question(order, data=data), yes=yes)
     done = _assign(order, data=data)
+    if done.delivered and not (dry_run or yes):
+        counted = done
+        be_sure(lambda: _question(counted), yes=yes)
+        done = _assign(replace(order, dry_run=False), data=data)
     if as_json:
         print_json(done)
         return
     if dry_run:
         typer.echo(f"Messages that would go to {_named(done)}: {done.delivered}")
-    else:
+    elif done.delivered or done.held or done.repeated:
         typer.echo(f"Messages on their way to {_named(done)}: {done.delivered}")
         typer.echo(f"Messages held: {done.held}")
+    else:
+        typer.echo(f"There is nothing to assign to {_named(done)}.")
     if done.left:
         hint(
             f"{done.left} stay as they are: the tenant {done.api_key} may not use the provider "
@@ -227,10 +235,7 @@ def assign_unknown(
         )
 
 
-def _question(order: AssignUnknown, *, data: Path | None) -> str:
-    import msgspec  # noqa: PLC0415 - see options
-
-    counted = _assign(msgspec.structs.replace(order, dry_run=True), data=data)
+def _question(counted: UnknownAssigned) -> str:
     return (
         f"{counted.delivered} messages would go to {_named(counted)}. Was it the same owner's "
         "when they were written?"

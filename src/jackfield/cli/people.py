@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jackfield.cli.asking import YesOption, be_sure, operate
-from jackfield.cli.options import DataOption, JsonOption, hint, print_json
+from jackfield.cli.asking import YesOption, be_clear, be_sure, operate
+from jackfield.cli.options import DataOption, JsonOption, hint, next_command, print_json
 from jackfield.cli.provider_names import ExternalIdArgument, ProviderArgument
 
 if TYPE_CHECKING:
@@ -45,21 +45,14 @@ def erase_person(
     from jackfield.accounts import Provider  # noqa: PLC0415 - see options
     from jackfield.console.people_orders import ErasePerson  # noqa: PLC0415 - see options
 
+    be_clear(dry_run=dry_run, yes=yes)
     order = ErasePerson(
         provider=Provider(provider.value), external_id=external_id, person=person, rehearse=True
     )
-
-    def question() -> str:
-        there = _to_its_end(order, data=data)
-        return (
-            f"{_in_words(there)}. What is not delivered yet never will be, and nothing of it "
-            "comes back. Erase it?"
-        )
-
     if dry_run:
         done = _to_its_end(order, data=data)
     else:
-        be_sure(question, yes=yes)
+        be_sure(lambda: _question(order, data=data), yes=yes)
         done = _to_its_end(_in_earnest(order), data=data)
     if as_json:
         print_json(done | {"dry_run": dry_run})
@@ -71,6 +64,20 @@ def erase_person(
             "The person is also named in what could not be told from others' words; look at these "
             f"kept pieces yourself: {numbers}",
         )
+    elif not any(done[name] for name in _COUNTS):
+        show = next_command("jackfield accounts show", provider, external_id, data=data)
+        hint(
+            "Nothing that this person wrote is kept at this account. Are both the right ones? "
+            f"{show}",
+        )
+
+
+def _question(order: ErasePerson, *, data: Path | None) -> str:
+    there = _to_its_end(order, data=data)
+    return (
+        f"{_in_words(there)}. What is not delivered yet never will be, and nothing of it "
+        "comes back. Erase it?"
+    )
 
 
 def _in_earnest(order: ErasePerson) -> ErasePerson:
