@@ -12,18 +12,12 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Protocol
 
-from jackfield.accounts import Provider
 from jackfield.clock import Moment
+from jackfield.contacts import Contacts, senders
 from jackfield.deliveries import Binding, Held, Receiver, bind, lane
 from jackfield.ids import uuid7
 from jackfield.messages import Event, Reading, encode_event, render
 from jackfield.units import Steps, Unit, unit
-
-_SEVERAL_IDS = frozenset({Provider.WHATSAPP})
-"""Providers whose people may come under another id tomorrow: a number, then a user id."""
-
-Address = tuple[int, str]
-"""A person as seen by one account: the account's row and any id of the person's."""
 
 
 class Kept(StrEnum):
@@ -43,14 +37,6 @@ class KeptBody:
     routing_key: str | None
     reason: str
     body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Stranger:
-    """Whom an address that was never seen stands for, unless one of those beside it is known."""
-
-    person: str
-    beside: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +64,7 @@ class Accepted:
     lanes: frozenset[int] = field(default=frozenset(), compare=False)
 
 
-class Arrivals(Protocol):
+class Arrivals(Contacts, Protocol):
     """What arriving messages ask of the store."""
 
     def receivers(
@@ -101,22 +87,6 @@ class Arrivals(Protocol):
 
     def repeat(self, events: Sequence[Event]) -> Unit[list[Event]]:
         """Count repeats of known events; return those that came with another content."""
-        ...
-
-    def people(self, addresses: Sequence[Address]) -> Unit[Mapping[Address, str]]:
-        """Return whom these addresses stand for, as far as they were seen before."""
-        ...
-
-    def introduce(self, strangers: Mapping[Address, Stranger]) -> Unit[Mapping[Address, str]]:
-        """Remember whom new addresses stand for; return whom they stand for now.
-
-        That is somebody else where another webhook introduced an address, or one beside it, at
-        the same time.
-        """
-        ...
-
-    def adopt(self, moved: Mapping[Address, str]) -> Unit[None]:
-        """Let addresses stand for somebody else than before."""
         ...
 
     def add(self, arrivals: Sequence[Arrival], *, now: Moment) -> Unit[None]:
@@ -159,7 +129,7 @@ def accept(
         differing = yield from arrivals.repeat(repeats)
     added: list[Arrival] = []
     if new:
-        people = yield from _people(new, receivers, arrivals)
+        people = yield from senders([event for _, event in new], receivers, contacts=arrivals)
         added = [
             _arrival(message_id, event, receivers[event.provider, event.routing_key], person)
             for (message_id, event), person in zip(new, people, strict=True)
@@ -210,54 +180,6 @@ def _arrival(message_id: str, event: Event, receiver: Receiver, person: str) -> 
             webhook_version=binding.webhook_version,
         )
     return Arrival(message_id, uuid7(), event, receiver, person, binding, body)
-
-
-@unit
-def _people(
-    new: Sequence[tuple[str, Event]],
-    receivers: Mapping[tuple[str, str], Receiver],
-    arrivals: Arrivals,
-) -> Steps[list[str]]:
-    """Return the one id that stands for each event's sender, whatever id it came under."""
-    addresses = [_addresses(event, receivers) for _, event in new]
-    several = [address for group in addresses for address in group]
-    if not several:
-        return [event.people[0] for _, event in new]
-    known = dict((yield from arrivals.people(list(dict.fromkeys(several)))))
-    strangers: dict[Address, Stranger] = {}
-    for (_, event), group in zip(new, addresses, strict=True):
-        person = next((known[a] for a in group if a in known), event.people[0])
-        unknown = [address for address in group if address not in known]
-        strangers |= {a: Stranger(person, [other for _, other in group]) for a in unknown}
-        known |= dict.fromkeys(unknown, person)
-    if strangers:
-        stored = yield from arrivals.introduce(strangers)
-        moved = _moved(strangers, stored)
-        if moved:
-            yield from arrivals.adopt(moved)
-        known.update({**stored, **moved})
-    return [
-        known[group[0]] if group else event.people[0]
-        for (_, event), group in zip(new, addresses, strict=True)
-    ]
-
-
-def _moved(
-    wanted: Mapping[Address, Stranger], stored: Mapping[Address, str]
-) -> dict[Address, str]:
-    """Return the addresses that go to whom another process put their neighbours meanwhile."""
-    others = {(a[0], wanted[a].person): p for a, p in stored.items() if p != wanted[a].person}
-    return {a: others[a[0], p] for a, p in stored.items() if (a[0], p) in others}
-
-
-def _addresses(
-    event: Event,
-    receivers: Mapping[tuple[str, str], Receiver],
-) -> list[Address]:
-    if event.provider not in _SEVERAL_IDS:
-        return []
-    account_id = receivers[event.provider, event.routing_key].account_id
-    return [(account_id, address) for address in event.people]
 
 
 def _kept(

@@ -113,7 +113,7 @@ async def test_a_later_account_of_the_same_name_gets_nothing_of_it(
 
     assert later.id > page.id
     assert released == 0
-    assert await states(database_url) == [(page.id, "dead", None, NOW)]
+    assert await states(database_url) == [(page.id, "dead", "unlinked", NOW)]
 
 
 async def test_who_waits_behind_a_number_that_is_shared_is_called(

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from itertools import count
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from databases import change, look
 from due import due
@@ -25,6 +28,7 @@ from jackfield.units import Unit, quick
 from world import World, said
 
 NOW = Moment(1_700_000_000_000)
+NUMBERED = count()
 URL = "https://desk.example/in"
 
 
@@ -94,6 +98,62 @@ async def test_a_webhook_that_brings_a_stranger_is_not_overtaken(
 
     found = [await texts(database_url, by=number) for number in NUMBERS]
     assert found == [["known", "first", "a stranger's", "second"]] * 3
+
+
+IDS = st.sampled_from(
+    [("447700900101",), ("US.101",), ("447700900101", "US.101"), ("US.101", "447700900101")]
+)
+KNOWN = "known"
+SAYING = st.one_of(IDS, st.just(KNOWN))
+"""Under which ids somebody says something new; or what is already known is repeated."""
+
+
+async def people_of(world: World, number: Account, database_url: str) -> list[object]:
+    """Return whom each message of an account is by, and whom each id stands for."""
+    return [
+        await look(
+            database_url,
+            f"SELECT person FROM deliveries WHERE account_id = {number.id} ORDER BY number",  # noqa: S608 -- a number
+        ),
+        await look(
+            database_url,
+            f"SELECT address, person FROM contacts WHERE account_id = {number.id} "  # noqa: S608 -- the same
+            "ORDER BY address",
+        ),
+    ]
+
+
+@given(webhooks=st.lists(st.lists(SAYING, min_size=1, max_size=3), min_size=2, max_size=4))
+@settings(
+    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+async def test_one_person_under_two_ids_is_told_as_one_after_the_other_would(
+    world: World, store: OpenStore, database_url: str, webhooks: list[list[tuple[str, ...] | str]]
+) -> None:
+    if not await look(database_url, "SELECT 1 FROM tenants"):
+        await world.tenant()
+    application = await world.application(URL)
+    found = []
+    for is_one_batch in (False, True):
+        name = f"1{next(NUMBERED):05d}"
+        number = await world.page(name, provider=Provider.WHATSAPP, application=application)
+        known = said("known", to=number, by="447700900999")
+        await world.hear(known)
+        units = [
+            webhook(
+                world,
+                *[known if by == KNOWN else said("new", to=number, by=by) for by in saying],
+            )
+            for saying in webhooks
+        ]
+        if is_one_batch:
+            await in_one_batch(store, *units)
+        else:
+            for one in units:
+                await store.commit(one)
+        found.append(await people_of(world, number, database_url))
+
+    assert found[1] == found[0]
 
 
 async def test_what_nobody_here_knows_is_kept_in_the_order_in_which_it_came(

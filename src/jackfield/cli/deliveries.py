@@ -19,10 +19,12 @@ from jackfield.cli.delivery_options import (
     UntilOption,
     narrowed,
 )
-from jackfield.cli.options import DataOption, JsonOption, hint, print_json
+from jackfield.cli.options import DataOption, JsonOption, hint, next_command, print_json
 
 if TYPE_CHECKING:
-    from jackfield.api.delivery_bodies import DeliveryBody
+    from collections.abc import Sequence
+
+    from jackfield.api.delivery_bodies import AttemptBody, DeliveryBody
 
 app = typer.Typer(
     help="What every tenant's messages came to; send them again.",
@@ -108,11 +110,7 @@ def show_delivery(
     import msgspec  # noqa: PLC0415 - see options
 
     from jackfield.api.delivery_bodies import DeliveryShownBody  # noqa: PLC0415 - see options
-    from jackfield.cli.showing import (  # noqa: PLC0415 - see options
-        day_and_time,
-        print_document,
-        print_table,
-    )
+    from jackfield.cli.showing import print_document  # noqa: PLC0415 - see options
     from jackfield.console.delivery_orders import ShowDelivery  # noqa: PLC0415 - see options
 
     order = ShowDelivery(id=delivery_id)
@@ -124,21 +122,27 @@ def show_delivery(
     print_document({each.encode_name: getattr(shown, each.name) for each in fields})
     typer.echo(f"\nAttempts: {shown.tries}")
     if shown.attempts:
-        print_table(
-            ("TRIED", "AT (UTC)", "TOOK (MS)", "OUTCOME", "STATUS", "DETAIL"),
-            [
-                (
-                    one.tried,
-                    day_and_time(one.started_at),
-                    one.milliseconds,
-                    one.outcome,
-                    one.status,
-                    one.detail,
-                )
-                for one in shown.attempts
-            ],
-        )
+        _print_attempts(shown.attempts)
     if shown.state in {"dead", "delivered"}:
-        hint(f"\nTo send it again: jackfield deliveries replay {delivery_id}")
+        replay = next_command("jackfield deliveries replay", delivery_id, data=data)
+        hint(f"\nTo send it again: {replay}")
     if shown.waits_for == "paused":
-        hint("\nIts URL is paused; `jackfield destinations list` shows it and how to resume it.")
+        urls = next_command("jackfield destinations list", data=data)
+        hint(f"\nIts URL is paused. To see it, and how to resume it: {urls}")
+
+
+def _print_attempts(attempts: Sequence[AttemptBody]) -> None:
+    from jackfield.cli.showing import day_and_time, print_table  # noqa: PLC0415 - see options
+
+    rows = [
+        (
+            one.tried,
+            day_and_time(one.started_at),
+            one.milliseconds,
+            one.outcome,
+            one.status,
+            one.detail,
+        )
+        for one in attempts
+    ]
+    print_table(("TRIED", "AT (UTC)", "TOOK (MS)", "OUTCOME", "STATUS", "DETAIL"), rows)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jackfield.cli.asking import YesOption, be_sure, operate
+from jackfield.cli.asking import YesOption, be_clear, be_sure, operate
 from jackfield.cli.delivery_options import (
     AccountOption,
     ApplicationOption,
@@ -20,9 +20,10 @@ from jackfield.cli.delivery_options import (
     narrowed,
     say_progress,
 )
-from jackfield.cli.options import DataOption, JsonOption, hint, print_json
+from jackfield.cli.options import DataOption, JsonOption, hint, next_command, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from jackfield.api.delivery_bodies import ReboundBody, ReplayedBody
@@ -65,6 +66,8 @@ def replay_deliveries(
     jackfield deliveries replay --tenant acme --from 2026-01-02T03:00 --until 2026-01-02T05:00
     jackfield deliveries replay --application ID --state delivered --to https://trial.example/in
     """  # noqa: D301 - \b keeps the lines of the examples
+    import msgspec  # noqa: PLC0415 - see options
+
     from jackfield.console.delivery_orders import ReplayDeliveries  # noqa: PLC0415 - see options
 
     narrow = narrowed(
@@ -77,24 +80,21 @@ def replay_deliveries(
         since=since,
         until=until,
     )
-    if delivery_id is None and not narrow:
-        raise typer.BadParameter(
-            "give one delivery's id, or say which ones are meant: --tenant, --account, "
-            "--application, --state, --reason, --from or --until",
-        )
-    if delivery_id is not None and narrow:
-        raise typer.BadParameter("give one delivery's id or say which ones are meant, not both")
+    _check_meant(delivery_id, narrow)
     if delivery_id is not None:
         _replay_one(delivery_id, to=to, dry_run=dry_run, data=data, as_json=as_json)
         return
-    order = ReplayDeliveries(**narrow, to=to, dry_run=dry_run)
-    if not dry_run:
-        be_sure(lambda: _question(order, data=data), yes=yes)
-    done = _replay(order, data=data)
+    be_clear(dry_run=dry_run, yes=yes)
+    order = ReplayDeliveries(**narrow, to=to, dry_run=False)
+    done = _replay(msgspec.structs.replace(order, dry_run=not yes), data=data)
+    if (done.replayed or done.held) and not (dry_run or yes):
+        counted = done
+        be_sure(lambda: _question(counted, to=to), yes=yes)
+        done = _replay(order, data=data)
     if as_json:
         print_json(done)
-        return
-    _say(done, to=to)
+    else:
+        _say(done, to=to)
 
 
 def rebind_deliveries(
@@ -116,27 +116,44 @@ def rebind_deliveries(
     jackfield deliveries rebind --provider whatsapp --account 447700900123
     jackfield deliveries rebind --application 78d335fa-323d-4114-9c3d-d6f0d48968cf --dry-run
     """  # noqa: D301 - \b keeps the lines of the examples
+    import msgspec  # noqa: PLC0415 - see options
+
     from jackfield.console.delivery_orders import RebindDeliveries  # noqa: PLC0415 - see options
 
     if (provider is None) is not (account is None):
         raise typer.BadParameter("an account is named by --provider and --account together")
     if account is application is None:
         raise typer.BadParameter("say what is meant: --application, or --provider and --account")
+    be_clear(dry_run=dry_run, yes=yes)
     order = RebindDeliveries(
         provider=None if provider is None else provider.value,
         external_id=account,
         application_id=application,
-        dry_run=dry_run,
+        dry_run=not yes,
     )
-    if not dry_run:
-        be_sure(lambda: _rebind_question(order, data=data), yes=yes)
     done = _rebind(order, data=data)
+    if done.moved and not (dry_run or yes):
+        question = f"{done.moved:,} deliveries would move to whoever hears their account now."
+        be_sure(lambda: f"{question} Move them?", yes=yes)
+        done = _rebind(msgspec.structs.replace(order, dry_run=False), data=data)
     if as_json:
         print_json(done)
+    elif not done.moved:
+        typer.echo("There is nothing to move: all that waits is bound to whoever hears it now.")
     elif dry_run:
         typer.echo(f"Deliveries that would move: {done.moved}")
     else:
         typer.echo(f"Deliveries that moved: {done.moved}")
+
+
+def _check_meant(delivery_id: str | None, narrow: Mapping[str, object]) -> None:
+    if delivery_id is None and not narrow:
+        raise typer.BadParameter(
+            "give one delivery's id, or say which ones are meant: --tenant, --account, "
+            "--application, --state, --reason, --from or --until",
+        )
+    if delivery_id is not None and narrow:
+        raise typer.BadParameter("give one delivery's id or say which ones are meant, not both")
 
 
 def _replay_one(
@@ -158,7 +175,8 @@ def _replay_one(
         typer.echo(f"The delivery {shown.id} goes to whoever hears its account now.")
     else:
         typer.echo(f"The delivery {shown.id} is on its way again.")
-    hint(f"To see how it goes: jackfield deliveries show {shown.id}")
+    show = next_command("jackfield deliveries show", shown.id, data=data)
+    hint(f"To see how it goes: {show}")
 
 
 def _say(done: ReplayedBody, *, to: str | None) -> None:
@@ -175,20 +193,10 @@ def _say(done: ReplayedBody, *, to: str | None) -> None:
         typer.echo(f"Left as they are, since {why}: {left}")
 
 
-def _question(order: ReplayDeliveries, *, data: Path | None) -> str:
-    import msgspec  # noqa: PLC0415 - see options
-
-    counted = _replay(msgspec.structs.replace(order, dry_run=True), data=data)
+def _question(counted: ReplayedBody, *, to: str | None) -> str:
     number = counted.replayed + counted.held
-    where = "again" if order.to is None else f"as copies to {order.to}"
+    where = "again" if to is None else f"as copies to {to}"
     return f"{number:,} of {counted.matched:,} deliveries would be sent {where}. Send them?"
-
-
-def _rebind_question(order: RebindDeliveries, *, data: Path | None) -> str:
-    import msgspec  # noqa: PLC0415 - see options
-
-    counted = _rebind(msgspec.structs.replace(order, dry_run=True), data=data)
-    return f"{counted.moved} deliveries would move to whoever hears their account now. Move them?"
 
 
 def _replay(order: ReplayDeliveries, *, data: Path | None) -> ReplayedBody:

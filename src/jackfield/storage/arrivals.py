@@ -125,7 +125,7 @@ _MESSAGE = _insert(
     "content",
     "sent_at",
     "received_at",
-    turn=1,
+    turn=2,
     direction="inbound",
 )
 

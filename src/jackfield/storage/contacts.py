@@ -4,50 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import ScalarSelect, bindparam, func, select, update
 
-from jackfield.inbound import Address, Stranger
+from jackfield.contacts import Address, Stranger
 from jackfield.storage.dialects import Prepared, insert
 from jackfield.storage.tables import contacts
 from jackfield.units import Steps, unit
 
 _COLUMNS = (contacts.c.account_id, contacts.c.address, contacts.c.person)
 
+# All of a batch look at the same time: whoever had a repeat to count before would find whom its
+# followers introduced.
 _PERSON = Prepared(
     select(*_COLUMNS).where(
         contacts.c.account_id == bindparam("account_id"),
         contacts.c.address == bindparam("address"),
     ),
+    turn=1,
 )
 
 _MOST_BESIDE = 4
 """Other ids of the same person that are looked at; no provider tells more."""
 
 _other = contacts.alias("other")
-_known = (
-    select(func.min(_other.c.person))
-    .where(
-        _other.c.account_id == bindparam("account_id"),
-        _other.c.address.in_([bindparam(f"beside_{n}") for n in range(_MOST_BESIDE)]),
+
+
+def _known(beside: str) -> ScalarSelect[str]:
+    who = select(_other.c.person).where(
+        _other.c.account_id == bindparam("account_id"), _other.c.address == bindparam(beside)
     )
-    .scalar_subquery()
-)
+    return who.scalar_subquery()
+
 
 # Whom their other ids stand for is looked up anew, in the statement that writes: a neighbour in
 # the same batch may have introduced one since, and nobody shall see the ids of one person differ.
-# Setting what is there already is how both databases give back the row that was in the way.
 _INTRODUCE = Prepared(
     insert(contacts)
     .values(
         account_id=bindparam("account_id"),
         address=bindparam("address"),
-        person=func.coalesce(_known, bindparam("person")),
+        person=func.coalesce(
+            *(_known(f"beside_{n}") for n in range(_MOST_BESIDE)), bindparam("person")
+        ),
     )
-    .on_conflict_do_update(
-        index_elements=[contacts.c.account_id, contacts.c.address],
-        set_={"person": contacts.c.person},
-    )
+    .on_conflict_do_nothing()
     .returning(*_COLUMNS),
+    turn=1,
 )
 
 _ADOPT = Prepared(
@@ -57,6 +59,7 @@ _ADOPT = Prepared(
         contacts.c.address == bindparam("of_address"),
     )
     .values(person=bindparam("new_person")),
+    turn=1,
 )
 
 

@@ -93,9 +93,9 @@ class Prepared:
     Call it with the values of this run to get what a unit yields; `many` runs it once for
     each mapping and gives all rows, one run's after the other's.
 
-    A statement that gives rows their numbers in the order of the units has a `turn`. In a batch
-    that runs in lockstep it waits until no neighbour stands before one of an earlier turn, so
-    that all units run it together, whatever each had to do before.
+    A statement whose effect depends on the order of the units has a `turn`: it numbers rows, say.
+    In a batch that runs in lockstep it waits until no neighbour stands before one of an earlier
+    turn, so that all units run it together, whatever each had to do before.
     """
 
     def __init__(self, core: Select[Any] | Insert | Update | Delete, *, turn: int = 0) -> None:

@@ -29,7 +29,7 @@ _KEEP = Prepared(
     )
     .on_conflict_do_nothing()
     .returning(inbound_bodies.c.id),
-    turn=2,
+    turn=3,
 )
 
 
