@@ -100,9 +100,9 @@ async def test_a_webhook_that_brings_a_stranger_is_not_overtaken(
     assert found == [["known", "first", "a stranger's", "second"]] * 3
 
 
-IDS = st.sampled_from(
-    [("447700900101",), ("US.101",), ("447700900101", "US.101"), ("US.101", "447700900101")]
-)
+IDS = st.lists(
+    st.sampled_from(["447700900101", "US.101", "@someone"]), min_size=1, max_size=3, unique=True
+).map(tuple)
 KNOWN = "known"
 SAYING = st.one_of(IDS, st.just(KNOWN))
 """Under which ids somebody says something new; or what is already known is repeated."""
