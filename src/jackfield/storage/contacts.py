@@ -13,14 +13,11 @@ from jackfield.units import Steps, unit
 
 _COLUMNS = (contacts.c.account_id, contacts.c.address, contacts.c.person)
 
-# All of a batch look at the same time: whoever had a repeat to count before would find whom its
-# followers introduced.
 _PERSON = Prepared(
     select(*_COLUMNS).where(
         contacts.c.account_id == bindparam("account_id"),
         contacts.c.address == bindparam("address"),
     ),
-    turn=1,
 )
 
 _MOST_BESIDE = 4
@@ -38,6 +35,7 @@ def _known(beside: str) -> ScalarSelect[str]:
 
 # Whom their other ids stand for is looked up anew, in the statement that writes: a neighbour in
 # the same batch may have introduced one since, and nobody shall see the ids of one person differ.
+# Who had a repeat to count would come here behind those who queued after it.
 _INTRODUCE = Prepared(
     insert(contacts)
     .values(
