@@ -196,16 +196,7 @@ class Replaying:
     ) -> DeliveryDetails:
         for copy_id in await self._copy([there.line.id], to=to):
             return await self._found(copy_id, among=among)
-        if not there.is_told:
-            raise Conflict(
-                "What was written to an account that is only claimed is sent to nobody, nor is a "
-                "copy, until the operator of this gateway vouches for the account.",
-                title="Delivery conflict",
-            )
-        raise Conflict(
-            "There is nothing left of it to send: it was never bound, and its message is gone.",
-            title="Delivery conflict",
-        )
+        raise _uncopied(there)
 
     async def _found(self, delivery_id: str, *, among: Selection) -> DeliveryDetails:
         found = await self._store.read(self._records.find(delivery_id))
@@ -250,6 +241,24 @@ def _unheard(details: DeliveryDetails) -> Conflict:
         sentence = (
             "Nobody would hear it: its account was deleted. Where something is left of it, a copy "
             "can be sent `to` a URL of yours."
+        )
+    return Conflict(sentence, title="Delivery conflict")
+
+
+def _uncopied(details: DeliveryDetails) -> Conflict:
+    if details.is_told:
+        sentence = (
+            "There is nothing left of it to send: it was never bound, and its message is gone."
+        )
+    elif details.has_account:
+        sentence = (
+            "What was written to an account that is only claimed is sent to nobody, nor is a "
+            "copy, until the operator of this gateway vouches for the account."
+        )
+    else:
+        sentence = (
+            "It was held when its account was deleted, and nobody can tell any more whether that "
+            "was its tenant's, so no copy of it is sent."
         )
     return Conflict(sentence, title="Delivery conflict")
 
