@@ -95,6 +95,27 @@ def test_every_hint_is_about_the_same_database(programs: Programs, data: tuple[s
     assert [line for line in shown if not line.endswith((option, "--help"))] == []
 
 
+def test_what_a_refusal_says_to_do_next_is_about_the_same_database(
+    programs: Programs, data: tuple[str, str]
+) -> None:
+    application(programs, data)
+    commands = [
+        ("tenants", "show", "nobody"),
+        ("accounts", "show", *PAGE),
+        ("applications", "show", "00000000-0000-4000-8000-000000000000"),
+        ("deliveries", "show", "nothing"),
+        ("unread", "show", "7"),
+    ]
+
+    refused = [programs.run(*command, *data) for command in commands]
+
+    assert [each.code for each in refused] == [1] * 5
+    shown = [line for each in refused for line in re.findall(r"`(jackfield [^`]+)`", each.err)]
+    assert len(shown) == 5
+    option = shlex.join(data)
+    assert [line for line in shown if not line.endswith(option)] == []
+
+
 def commands_of(page: str, *, after: str, before: str) -> list[str]:
     """Return every command of ours in a part of a page, in its blocks and in its sentences."""
     part = REPOSITORY.joinpath(page).read_text().partition(after)[2].partition(before)[0]

@@ -19,7 +19,7 @@ from dispatching import (
     until_nothing_is_left,
     until_recorded,
 )
-from jackfield.deliveries import LONGEST_ATTEMPT, Pending
+from jackfield.deliveries import LONGEST_ATTEMPT, Attempt, Outcome, Pending
 from jackfield.delivery.dispatcher import BURST
 from jackfield.delivery.signing import webhook_secret
 from jackfield.storage import deliveries
@@ -264,7 +264,7 @@ async def test_an_outcome_that_cannot_be_recorded_does_not_send_without_end(
 
         async with dispatching(world):
             await receiver.until(1)
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(2.5)
             sent_meanwhile = len(receiver.received)
             await change(database_url, "ALTER TABLE elsewhere RENAME TO attempts")
             await until_nothing_is_left(world)
@@ -272,6 +272,41 @@ async def test_an_outcome_that_cannot_be_recorded_does_not_send_without_end(
     assert sent_meanwhile == 1
     assert len({one.webhook_id for one in receiver.received}) == 1
     assert await states(world) == {"delivered": 1}
+
+
+async def test_what_cannot_be_recorded_costs_a_turn_as_any_attempt_and_is_given_up_as_any(
+    world: World, database_url: str
+) -> None:
+    clock = Clock()
+    tried: list[int] = []
+
+    async def answer_what_no_column_takes(item: Pending, _: str) -> Attempt:
+        tried.append(item.tries)
+        return Attempt(
+            tried=item.tries + 1,
+            started_at=clock(),
+            milliseconds=1,
+            outcome=Outcome.DELIVERED,
+            detail=object(),  # type: ignore[arg-type] # a bug of ours
+        )
+
+    await world.tenant()
+    page = await world.page(application=await world.application("https://desk.example/in"))
+    await world.hear(*[said(text, to=page, by="ann") for text in ("1", "2")], at=clock())
+    dispatcher = dispatcher_of(world, {"deliver": answer_what_no_column_takes}, clock=clock)
+    dispatcher.start()
+    for times in (1, 2):
+        await until_recorded(world, times)
+        clock.advance(timedelta(minutes=1) if times == 1 else timedelta(days=1))
+        dispatcher.wake()
+    await until_recorded(world, 4)
+    await dispatcher.stop()
+
+    # The first twice and once more after its day, which ends it; then the other, as late.
+    assert tried == [0, 1, 2, 0]
+    assert await states(world) == {"dead": 2}
+    ended = await look(database_url, "SELECT DISTINCT outcome, milliseconds FROM attempts")
+    assert ended == [("broke", 0)]
 
 
 async def test_others_have_the_loop_while_a_crowd_begins(world: World) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from jackfield.cli.options import arm, hint, next_command, settings_from
+from jackfield.cli.options import arm, for_this_database, hint, next_command, settings_from
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +38,7 @@ def operate(
 ) -> Result:
     """Have `command` done by whoever may write, and return what it gives."""
     from jackfield.console.operator import operate  # noqa: PLC0415 - see options
+    from jackfield.problems import Problem  # noqa: PLC0415 - the same
 
     settings = settings_from(data=data)
     is_new = False
@@ -54,6 +55,9 @@ def operate(
 
     try:
         return operate(settings, command, order, gives=gives, before_here=prepare)
+    except Problem as problem:
+        problem.args = (for_this_database(str(problem), data=data),)
+        raise
     finally:
         if is_new:
             # To a program too: nothing else tells it that it named a wrong place.

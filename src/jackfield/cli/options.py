@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from getpass import getpass
@@ -26,6 +27,8 @@ JsonOption = Annotated[
     bool,
     typer.Option("--json", help="Print one JSON document, for programs."),
 ]
+
+_NAMED = re.compile(r"(?<=`)jackfield [^`]+(?=`)")
 
 
 def settings_from(*, data: Path | None, **options: object) -> Settings:
@@ -116,3 +119,11 @@ def next_command(words: str, *arguments: object, data: Path | None, **options: o
     for name, value in (options | {"data": data}).items():
         line += [] if value is None else [f"--{name}", quote(str(value))]
     return " ".join(line)
+
+
+def for_this_database(sentence: str, *, data: Path | None) -> str:
+    """Return what the gateway says with `--data` in every command that it names in backquotes.
+
+    Its words are the same for whoever asks it, and it may know its database by another path.
+    """
+    return _NAMED.sub(lambda named: next_command(named[0], data=data), sentence)

@@ -44,6 +44,7 @@ HINT_PAUSE = timedelta(hours=1)
 """So long the operator is not told again what a setting of theirs may be the reason of."""
 
 _AFTER_TROUBLE = timedelta(seconds=1)
+_LONGEST_TROUBLE = timedelta(minutes=1)
 _GRACE = timedelta(seconds=30)
 
 
@@ -173,10 +174,9 @@ class Dispatcher:
                 start.gate.abandon()
                 await self._follow(start, attempt)
         except Exception:
-            # It stays due. Its conversation waits a moment, so that it is not sent without end.
+            # It stays due; a bug of ours must not send it without end.
             log.exception("dispatcher.outcome_not_recorded", subject=item.subject)
-            await asyncio.sleep(_AFTER_TROUBLE.total_seconds())
-            self._lanes.heard(item.lane)
+            await self._put_off(item)
         finally:
             self._supply.ended(item)
             del self._busy[item.conversation]
@@ -224,6 +224,20 @@ class Dispatcher:
             self._lanes.heard(item.lane)
         if gate.destination.is_sound and not was_sound:
             await self._supply.let_all_go(self._lanes, gate)
+
+    async def _put_off(self, item: Pending) -> None:
+        """Have it tried later, however often that takes: its conversation waits meanwhile."""
+        pause = _AFTER_TROUBLE
+        while True:
+            try:
+                await self._commit(quick(self._recorder.put_off(item, now=self._clock())))
+            except Exception:
+                log.exception("dispatcher.not_put_off", subject=item.subject)
+                await asyncio.sleep(pause.total_seconds())
+                pause = min(2 * pause, _LONGEST_TROUBLE)
+            else:
+                self._lanes.heard(item.lane)
+                return
 
     async def _follow(self, start: Start, elsewhere: Elsewhere | None) -> None:
         """Send what is owed in a lane through the gate of the URL where it goes by now.

@@ -42,6 +42,27 @@ class Recorder:
         return self._record(item, attempt, gate, now=now, has_changed=has_changed)
 
     @unit
+    def put_off(self, item: Pending, *, now: Moment) -> Steps[None]:
+        """Have an item tried later, as after any attempt, of which the end cannot be recorded.
+
+        The error is ours, so nothing is learned of its URL; what has an end already keeps it.
+        """
+        attempt = Attempt(
+            tried=item.tries + 1,
+            started_at=now,
+            milliseconds=0,
+            outcome=Outcome.BROKE,
+            detail="how it ended could not be recorded; the gateway's log says why",
+        )
+        due_at = retry_at(attempt, since=item.since, now=now, spread=_spread())
+        if due_at is None:
+            yield from self._deliveries.give_up(item, attempt, now=now)
+        else:
+            yield from self._deliveries.postpone(
+                item, attempt, due_at=due_at, failing_since=item.failing_since
+            )
+
+    @unit
     def _record(
         self,
         item: Pending,
@@ -66,13 +87,12 @@ class Recorder:
         if attempt.outcome is Outcome.GONE:
             # It is the first to go when the URL is resumed.
             return self._postponed(item, attempt, due_at=now, failing_since=None)
-        spread = random.uniform(0, SPREAD)  # noqa: S311 -- spreads a crowd, keeps no secret
         due_at = retry_at(
             attempt,
             since=item.since,
             resumed_at=gate.destination.resumed_at,
             now=now,
-            spread=spread,
+            spread=_spread(),
         )
         if due_at is None:
             return self._deliveries.give_up(item, attempt, now=now)
@@ -106,3 +126,7 @@ class Recorder:
         """Return whether its conversation has waited long enough for it."""
         takes_others = gate.succeeded_at is not None and gate.succeeded_at >= failing_since
         return takes_others and now >= after(failing_since, self._order_hold)
+
+
+def _spread() -> float:
+    return random.uniform(0, SPREAD)  # noqa: S311 -- spreads a crowd, keeps no secret
