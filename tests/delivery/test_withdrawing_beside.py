@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 
-import asyncpg
 import pytest
 from sqlalchemy import update
 
 from databases import change, entries_read, look, open_store
 from dispatching import LIMITS, bring, rows_of
 from due import due
+from elsewhere import stored_elsewhere_while, until_waiting
 from jackfield.applications import remove
 from jackfield.clock import Moment
 from jackfield.deliveries import lane
@@ -22,7 +19,6 @@ from jackfield.delivery.lanes import Lanes
 from jackfield.delivery.release import Releaser
 from jackfield.delivery.supply import Supply
 from jackfield.delivery.withdrawing import Withdrawal
-from jackfield.messages import Event
 from jackfield.storage import applications, deliveries, destinations, held, tenants
 from jackfield.storage import withdrawing as withdrawals
 from jackfield.storage.dialects import Prepared
@@ -107,44 +103,6 @@ async def test_an_application_that_gains_a_url_meanwhile_hears_what_is_older_fir
     await release_all(world)
 
     assert await first_and_last(database_url) == [("0", desk.id), ("9", desk.id)]
-
-
-@asynccontextmanager
-async def nobody_stores_messages(url: str) -> AsyncIterator[None]:
-    connection = await asyncpg.connect(url)
-    try:
-        async with connection.transaction():
-            await connection.execute("LOCK TABLE messages IN SHARE MODE")
-            yield
-    finally:
-        await connection.close()
-
-
-async def until_waiting(url: str, number: int) -> None:
-    async with asyncio.timeout(20):
-        while await look(url, "SELECT count(*) FROM pg_locks WHERE NOT granted") != [(number,)]:
-            await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def stored_elsewhere_while(world: World, url: str, *events: Event) -> AsyncIterator[None]:
-    """Let another process be storing this, until what is done here waits for it or has ended."""
-    other = await open_store(url)
-    try:
-        async with nobody_stores_messages(url):
-            storing = asyncio.create_task(replace(world, store=other).hear(*events, at=THEN))
-            await until_waiting(url, 1)
-            yield
-        await storing
-    finally:
-        await other.close()
-
-
-@pytest.fixture
-async def on_postgres(postgres_url: str) -> AsyncIterator[World]:
-    store = await open_store(postgres_url)
-    yield await World(store).open()
-    await store.close()
 
 
 @pytest.mark.parametrize("before", [0, 1])

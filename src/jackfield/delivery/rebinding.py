@@ -34,13 +34,12 @@ class Misplaced:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One delivery that waits where it should not, in which conversation, and who hears it now."""
+    """One delivery that waits where it should not, and in which conversation."""
 
     number: int
     account_id: int
     person: str
     conversation: int
-    hearer: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,11 +42,14 @@ _WAIT_BEHIND = Prepared(
     .where(
         pending.c.number == bindparam("this"),
         exists(
-            select(_earlier.c.number).where(
+            select(_earlier.c.number)
+            .where(
                 _earlier.c.number == bindparam("head"),
                 _earlier.c.number < bindparam("this"),
                 _earlier.c.conversation == bindparam("of_conversation"),
-            ),
+            )
+            # Another process that ends the head calls the next one after this, or before it.
+            .with_for_update(read=True, key_share=True),
         ),
     )
     .values(due_at=None),

@@ -33,14 +33,21 @@ _RELEASING = Prepared(
     ),
 )
 
+LOCK_ACCOUNT = Prepared(
+    select(accounts.c.id)
+    .where(accounts.c.id == bindparam("account_id"))
+    .with_for_update(key_share=True),
+)
+"""Waits for what other processes store for an account, or change of it, so that it is seen.
+
+By the next statement only: of what is joined, this one would show what was there before it waited.
+"""
+
 _RECEIVER = Prepared(
     select(*RECEIVER_COLUMNS)
     .join(tenants, tenants.c.api_key == accounts.c.api_key)
     .outerjoin(applications, applications.c.id == accounts.c.application_id)
-    .where(accounts.c.id == bindparam("account_id"))
-    # What another process is holding behind what is released here is stored, and seen, before;
-    # what it reads later is that nothing is released any more.
-    .with_for_update(key_share=True, of=accounts),
+    .where(accounts.c.id == bindparam("account_id")),
 )
 
 _OLDEST = Prepared(
@@ -162,6 +169,9 @@ def releasing() -> Steps[list[int]]:
 @unit
 def receiver(account_id: int) -> Steps[Receiver | None]:
     """See `HeldMessages.receiver`."""
+    # What another process is holding behind what is released here is stored, and seen, before;
+    # what it reads later is that nothing is released any more.
+    yield LOCK_ACCOUNT(account_id=account_id)
     rows = yield _RECEIVER(account_id=account_id)
     return to_receiver(rows[0]) if rows else None
 

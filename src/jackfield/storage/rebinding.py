@@ -24,7 +24,7 @@ from jackfield.delivery.rebinding import Found, Misplaced, Waiting
 from jackfield.delivery.records import RANGE, Kind, State
 from jackfield.storage.dialects import Prepared
 from jackfield.storage.giving_up import CALL_NEXT
-from jackfield.storage.held import IS_HEARD
+from jackfield.storage.held import IS_HEARD, LOCK_ACCOUNT
 from jackfield.storage.tables import accounts, applications, deliveries, pending
 from jackfield.units import Steps, unit
 
@@ -48,7 +48,7 @@ _account = select(accounts.c.id).where(
 _of_the_account = pending.c.account_id == _account.scalar_subquery()
 
 _MISPLACED = (
-    select(_number, deliveries.c.account_id, deliveries.c.person, pending.c.conversation, _hearer)
+    select(_number, deliveries.c.account_id, deliveries.c.person, pending.c.conversation)
     .join(deliveries, deliveries.c.id == pending.c.subject)
     .join(accounts, accounts.c.id == deliveries.c.account_id)
     .where(
@@ -57,6 +57,11 @@ _MISPLACED = (
         deliveries.c.state == State.PENDING.value,
         deliveries.c.application_id.is_distinct_from(_hearer),
     )
+)
+
+# Of an account whose row is locked, so that it is still so when this is done.
+_HEARER = Prepared(
+    select(accounts.c.id, _hearer).where(accounts.c.id == bindparam("account_id")),
 )
 
 _CONDITIONS = {
@@ -124,12 +129,17 @@ def misplaced(which: Misplaced, *, after: int, limit: int) -> Steps[Found]:
 @unit
 def take_back(waiting: Sequence[Waiting], *, now: Moment) -> Steps[int]:
     """See `Rebinds.take_back`."""
+    hearers = yield from _locked({each.account_id for each in waiting})
     taken = yield _TAKE.many(_distinct((each.account_id, each.conversation) for each in waiting))
     # What is newer and waits for whoever hears the account now must not go before these.
     newer = yield _TAKE.many(
         _distinct(
-            (each.account_id, conversation(each.account_id, each.person, each.hearer))
+            (
+                each.account_id,
+                conversation(each.account_id, each.person, hearers[each.account_id]),
+            )
             for each in waiting
+            if each.account_id in hearers
         ),
     )
     rows = [*taken, *newer]
@@ -141,6 +151,18 @@ def take_back(waiting: Sequence[Waiting], *, now: Moment) -> Steps[int]:
     released = sorted({each.account_id for each in waiting})
     yield _RELEASE.many([{"account_id": account_id} for account_id in released])
     return len(taken)
+
+
+@unit
+def _locked(account_ids: Iterable[int]) -> Steps[dict[int, str | None]]:
+    """Lock accounts, in the order of their ids, and return who hears each that is there.
+
+    What another process is storing for them is stored by then, and seen.
+    """
+    named = [{"account_id": account_id} for account_id in sorted(account_ids)]
+    yield LOCK_ACCOUNT.many(named)
+    rows = yield _HEARER.many(named)
+    return {row[0]: row[1] for row in rows}
 
 
 def _distinct(conversations: Iterable[tuple[int, int]]) -> list[dict[str, object]]:

@@ -82,4 +82,5 @@ def _begin(application_id: str, *, then_unlink: bool) -> Steps[None]:
 @unit
 def release(application_id: str) -> Steps[None]:
     """See `Applications.release`."""
+    yield _LOCK(of_application=application_id)
     yield _RELEASE(of_application=application_id)
