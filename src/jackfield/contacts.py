@@ -2,6 +2,7 @@
 
 A provider may name the same person by a number today and by a user id tomorrow; an event that has
 both says that they are one. What a person wrote under either is one conversation from then on.
+Two ids that were each seen alone before stay two people: what waits of both has no common order.
 """
 
 from __future__ import annotations
