@@ -18,9 +18,11 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import jackfield.storage
 from databases import change, look, open_store, with_database
+from jackfield.clock import now
 from jackfield.deliveries import lane
-from jackfield.inbound import known_by
+from jackfield.inbound import Kept, KeptBody, known_by
 from jackfield.problems import Unavailable
+from jackfield.storage import kept
 from jackfield.storage.schema import HEAD, SchemaError, migrate_postgres, migrate_sqlite
 from jackfield.storage.tables import metadata, of_postgres
 from world import World, said
@@ -244,6 +246,25 @@ async def test_an_event_is_known_again_whatever_its_key_was_kept_as_before(
     assert before == sorted((known_by(key),) for key in keys[:2])
     assert (again.repeated, again.held) == (2, 1)
     assert await look(database_url, known) == sorted((known_by(key),) for key in keys)
+
+
+async def test_a_kept_piece_has_its_number_and_all_the_rest_when_numbers_are_used_once(
+    world: World, database_url: str
+) -> None:
+    bodies = (b"no JSON", b"nor this", b"")
+    pieces = [KeptBody(Kept.UNREAD, None, None, "no JSON", body) for body in bodies]
+    await world.store.commit(kept.keep(pieces, provider_app_id=1, now=now()))
+    await change(database_url, "DELETE FROM inbound_bodies WHERE id = 2")
+    there = "SELECT * FROM inbound_bodies ORDER BY id"
+    before = await look(database_url, there)
+    await change(database_url, "UPDATE alembic_version SET version_num = '0006'")
+
+    store = await open_store(database_url)
+    await store.close()
+
+    assert len(before) == 2
+    assert await look(database_url, there) == before
+    assert await look(database_url, "SELECT * FROM alembic_version") == [(HEAD,)]
 
 
 async def test_a_database_of_a_newer_version_is_refused_in_a_sentence(database_url: str) -> None:

@@ -207,6 +207,8 @@ inbound_bodies = Table(
     Column("received_at", BigInteger, nullable=False),
     UniqueConstraint("kind", "digest"),
     Index(None, "kind", "id"),
+    # An operator names a piece by its number; used again, it would be one that nobody has seen.
+    sqlite_autoincrement=True,
 )
 
 messages = Table(
