@@ -32,6 +32,7 @@ from jackfield.storage import (
     arrivals,
     books,
     deliveries,
+    discarding,
     held,
     kept_pieces,
     people,
@@ -176,6 +177,17 @@ class Business:
         pieces = await self.store.read(kept_pieces.page(list(Kept), after=0, limit=1))
         await self.store.commit(kept_pieces.take([piece.id for piece in pieces]))
 
+    async def discard(self) -> None:
+        """Discard what could not be read, and what was written to nobody, all of it twice."""
+        bounds = {"after": 0, "up_to": await self.store.read(discarding.newest()), "limit": 100}
+        nobody = f"{self.unheard.routing_key}0"
+        for found in (
+            discarding.of_kinds([Kept.UNREAD], **bounds),
+            discarding.of_unknown(self.unheard.provider, nobody, **bounds),
+        ):
+            for _ in range(2):
+                await self.store.commit(alone(discarding.discard(found)))
+
     async def _finished(self) -> list[str]:
         rows = await self.store.read(rows_of(_FINISHED))
         return [delivery_id for (delivery_id,) in rows]
@@ -254,6 +266,7 @@ ACTS: Mapping[str, Act] = {
     "replay": Business.replay,
     "copy": Business.copy,
     "read again": Business.read_again,
+    "discard": Business.discard,
     "outlive": Business.outlive,
     "deliver late": Business.deliver_late,
     "link the unheard": Business.link_the_unheard,

@@ -118,6 +118,10 @@ async def test_a_replay_beside_a_server_reaches_the_application(
         (("deliveries", "replay", "x", "--tenant", "acme0001"), "not both"),
         (("unknown", "assign", "rcs", "x", "--dry-run", "--yes"), "does not go with --dry-run"),
         (("unread", "list", "--kind", "x"), "unread or differs"),
+        (("unread", "discard", "--kind", "x"), "unread or differs"),
+        (("unread", "discard", "7", "--kind", "unread"), "not both"),
+        (("unread", "discard", "--dry-run", "--yes"), "does not go with --dry-run"),
+        (("unknown", "discard", "rcs", "x", "--dry-run", "--yes"), "does not go with --dry-run"),
     ],
 )
 def test_an_order_that_is_not_clear_is_refused_before_anything_is_done(

@@ -81,7 +81,9 @@ def with_deliveries(day: Day, desk: str) -> None:
     day("destinations resume", "acme", "https://desk.example/in")
     day("destinations list")
     day("unread list")
+    day("unread discard", "--yes")
     day("unknown list")
+    day("unknown discard", *PAGE, "--yes")
 
 
 @pytest.mark.slow

@@ -250,6 +250,8 @@ def test_every_command_has_the_name_of_its_noun_and_verb() -> None:
         "unread.list",
         "unread.show",
         "unread.reparse",
+        "unread.discard",
         "unknown.list",
         "unknown.assign",
+        "unknown.discard",
     }

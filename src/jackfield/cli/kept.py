@@ -16,7 +16,9 @@ from jackfield.cli.asking import (
     operate,
 )
 from jackfield.cli.delivery_options import DryRunOption, say_progress
+from jackfield.cli.discarding import discard_unknown, discard_unread
 from jackfield.cli.options import DataOption, JsonOption, hint, next_command, print_json
+from jackfield.cli.piece_options import KindOption, RoutingKeyArgument, check_kind
 from jackfield.cli.provider_names import ProviderArgument
 
 if TYPE_CHECKING:
@@ -32,15 +34,14 @@ unknown = typer.Typer(
     help="Accounts that nobody has here, and were written to.",
     no_args_is_help=True,
 )
+unread.command("discard")(discard_unread)
+unknown.command("discard")(discard_unknown)
 
 
 @unread.command("list")
 def list_unread(
     *,
-    kind: Annotated[
-        str | None,
-        typer.Option(metavar="KIND", help="unread, or differs: a known event with other content."),
-    ] = None,
+    kind: KindOption = None,
     after: AfterOption = "",
     limit: LimitOption = 50,
     data: DataOption = None,
@@ -55,15 +56,14 @@ def list_unread(
     from jackfield.cli.showing import day_and_time, print_table  # noqa: PLC0415 - see options
     from jackfield.console.kept_orders import ListUnread, UnreadListed  # noqa: PLC0415
 
-    if kind not in {None, "unread", "differs"}:
-        raise typer.BadParameter("it is unread or differs", param_hint="--kind")
+    check_kind(kind)
     order = ListUnread(kind=kind, after=after, limit=limit)  # type: ignore[arg-type] # one of both
     listed = operate("unread.list", order, gives=UnreadListed, data=data)
     if as_json:
         print_json(listed)
         return
     if not listed.pieces:
-        hint("Everything was read.")
+        hint("No such piece is kept.")
         return
     print_table(
         ("ID", "KIND", "PROVIDER APP", "PROVIDER", "ROUTING KEY", "BYTES", "CAME (UTC)", "REASON"),
@@ -81,6 +81,9 @@ def list_unread(
             for one in listed.pieces
         ],
     )
+    reparse = next_command("jackfield unread reparse", data=data)
+    discard = next_command("jackfield unread discard", data=data, kind=kind)
+    hint(f"\nAfter an upgrade: {reparse}\nWhat nobody will need: {discard}")
     hint_at_next("jackfield unread list", listed.next, kind=kind, limit=limit, data=data)
 
 
@@ -142,6 +145,8 @@ def reparse_unread(
     ):
         if count:
             typer.echo(f"{what}: {count}")
+    if done.still_unread:
+        hint(f"What nobody will need: {next_command('jackfield unread discard', data=data)}")
 
 
 @unknown.command("list")
@@ -181,15 +186,17 @@ def list_unknown(
             for one in listed.accounts
         ],
     )
-    words = ("jackfield unknown assign", "PROVIDER", "ROUTING_KEY")
-    hint(f"\nOnce such an account is registered: {next_command(*words, data=data)}")
+    account = ("PROVIDER", "ROUTING_KEY")
+    assign = next_command("jackfield unknown assign", *account, data=data)
+    discard = next_command("jackfield unknown discard", *account, data=data)
+    hint(f"\nOnce such an account is registered: {assign}\nIf it never will be: {discard}")
     hint_at_next("jackfield unknown list", listed.next, limit=limit, data=data)
 
 
 @unknown.command("assign")
 def assign_unknown(
     provider: ProviderArgument,
-    routing_key: Annotated[str, typer.Argument(help="As `jackfield unknown list` shows it.")],
+    routing_key: RoutingKeyArgument,
     *,
     dry_run: DryRunOption = False,
     yes: YesOption = False,

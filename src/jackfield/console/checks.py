@@ -42,6 +42,12 @@ def check_address(parameter: str, url: str) -> None:
         raise invalid(parameter, f"{parameter} cannot be used: {fault}")
 
 
+def check_piece(piece_id: int) -> None:
+    """Raise Invalid for a number that no kept piece can have."""
+    if not 0 < piece_id < 2**62:
+        raise invalid("id", "an id is a whole number; `jackfield unread list` shows them")
+
+
 def no_tenant(api_key: str) -> NotFound:
     """Return that there is no such tenant."""
     return NotFound(
@@ -83,6 +89,13 @@ def no_delivery(delivery_id: str) -> NotFound:
     """Return that there is no such delivery."""
     return NotFound(
         f"There is no delivery {delivery_id} (`jackfield deliveries list` shows those there are)",
+    )
+
+
+def no_piece(piece_id: int) -> NotFound:
+    """Return that there is no such piece, or that it is for an unknown account."""
+    return NotFound(
+        f"There is no piece {piece_id} here (`jackfield unread list` shows those there are)",
     )
 
 

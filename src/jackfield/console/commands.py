@@ -20,6 +20,7 @@ from jackfield.console import (
     certainty,
     deliveries,
     destinations,
+    discarding,
     keys,
     listing,
     people,
@@ -56,6 +57,8 @@ from jackfield.console.delivery_orders import (
 )
 from jackfield.console.kept_orders import (
     AssignUnknown,
+    DiscardUnknown,
+    DiscardUnread,
     ListUnknown,
     ListUnread,
     ReparseUnread,
@@ -215,8 +218,10 @@ COMMANDS: Mapping[str, Command[Any, Any]] = {
     "unread.list": Command(ListUnread, unread.list_unread),
     "unread.show": Command(ShowUnread, unread.show_unread),
     "unread.reparse": Command(ReparseUnread, unread.reparse_unread),
+    "unread.discard": Command(DiscardUnread, discarding.discard_unread),
     "unknown.list": Command(ListUnknown, unknown.list_unknown),
     "unknown.assign": Command(AssignUnknown, unknown.assign_unknown),
+    "unknown.discard": Command(DiscardUnknown, discarding.discard_unknown),
 }
 
 

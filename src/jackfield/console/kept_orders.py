@@ -78,6 +78,33 @@ class UnreadReparsed(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
+class DiscardUnread(Order, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`unread.discard`: one piece, or all of them (of one kind if given) behind `after`.
+
+    As far as one command goes, and none that came later than the one of the id `up_to`: the newest
+    that is there, if none is given. With `dry_run`, only count.
+    """
+
+    id: int | None = None
+    kind: Literal["unread", "differs"] | None = None
+    dry_run: bool = False
+    after: str = ""
+    up_to: int | None = None
+
+
+class UnreadDiscarded(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of each kind are gone, or would be; `next` goes on, None at the end.
+
+    Whoever goes on, or does what was counted, gives `up_to` back.
+    """
+
+    dry_run: bool
+    unread: int
+    differs: int
+    up_to: int
+    next: str | None
+
+
 class ListUnknown(Order, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`unknown.list`: accounts that are not here and were written to, by name, behind `after`."""
 
@@ -129,4 +156,25 @@ class UnknownAssigned(msgspec.Struct, frozen=True, kw_only=True):
     held: int
     repeated: int
     left: int
+    next: str | None
+
+
+class DiscardUnknown(Order, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`unknown.discard`: what was written to one account, behind `after`; see `DiscardUnread`."""
+
+    provider: Provider
+    routing_key: str
+    dry_run: bool = False
+    after: str = ""
+    up_to: int | None = None
+
+
+class UnknownDiscarded(msgspec.Struct, frozen=True, kw_only=True):
+    """How many messages are gone, or would be; see `UnreadDiscarded`."""
+
+    dry_run: bool
+    provider: Provider
+    routing_key: str
+    messages: int
+    up_to: int
     next: str | None

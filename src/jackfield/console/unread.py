@@ -10,7 +10,7 @@ import structlog
 
 from jackfield.app import Gateway
 from jackfield.clock import iso
-from jackfield.console.checks import invalid
+from jackfield.console.checks import check_piece, no_piece
 from jackfield.console.kept_orders import (
     ListUnread,
     PieceLine,
@@ -23,7 +23,7 @@ from jackfield.console.kept_orders import (
 from jackfield.console.paging import check_limit, cut, place
 from jackfield.inbound import Accepted, Kept, accept
 from jackfield.messages import Reading, Unread
-from jackfield.problems import Conflict, NotFound
+from jackfield.problems import Conflict
 from jackfield.providers import WEBHOOKS
 from jackfield.storage import arrivals, kept_pieces
 from jackfield.storage.kept_pieces import PieceRow
@@ -150,13 +150,10 @@ def _read(piece: PieceRow, body: bytes) -> Reading:
 
 
 async def _found(gateway: Gateway, piece_id: int) -> tuple[PieceRow, int, bytes]:
-    if not 0 < piece_id < 2**62:
-        raise invalid("id", "an id is a whole number; `jackfield unread list` shows them")
+    check_piece(piece_id)
     found = await gateway.store.read(kept_pieces.find(piece_id))
     if found is None or found[0].kind == Kept.UNKNOWN:
-        raise NotFound(
-            f"There is no piece {piece_id} here (`jackfield unread list` shows those there are)",
-        )
+        raise no_piece(piece_id)
     return found
 
 
