@@ -1,10 +1,16 @@
-"""What the tests of taking back share: URLs that come and go, and slices taken one by one."""
+"""What the tests of taking back share: URLs that come and go, slices, other processes."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import asyncpg
 import msgspec
 
-from databases import look
+from databases import look, open_store
 from due import due
 from jackfield import links
 from jackfield.accounts import Account
@@ -12,9 +18,11 @@ from jackfield.applications import Application, Description, change
 from jackfield.clock import Moment
 from jackfield.delivery.release import release_slice
 from jackfield.delivery.withdrawing import Withdrawer
-from jackfield.storage import accounts, applications, deliveries, held
+from jackfield.messages import Event
+from jackfield.storage import accounts, applications, deliveries, held, tenants
 from jackfield.storage import withdrawing as withdrawals
-from jackfield.units import alone
+from jackfield.tenants import TenantChange
+from jackfield.units import Steps, alone, unit
 from world import World
 
 THEN = Moment(1_700_000_000_000)
@@ -37,6 +45,23 @@ async def give(world: World, application: Application, url: str | None) -> None:
     )
     work = change(there.id, described, api_key=there.api_key, applications=applications)
     await world.store.commit(work)
+
+
+@unit
+def _let(api_key: str, url: str | None) -> Steps[None]:
+    """Give a tenant its own URL, or none, as its operator's command does."""
+    before = yield from tenants.claim_to_let_in(api_key)
+    assert before is not None
+    wanted = TenantChange(name=before.name, inbound_url=url, status_url=None)
+    yield from tenants.change(api_key, wanted)
+    if before.inbound_url is None and url is not None:
+        yield from tenants.release_held(api_key)
+    elif before.inbound_url is not None and url is None:
+        yield from tenants.hold(api_key)
+
+
+async def let_tenant(world: World, url: str | None) -> None:
+    await world.store.commit(alone(_let("acme0001", url)))
 
 
 async def delete(world: World, account: Account) -> None:
@@ -94,3 +119,34 @@ async def take_back_what_is_nowhere(world: World) -> None:
         target = await world.store.read(deliveries.target(item.subject))
         if target is not None and target.url is None:
             await world.store.commit(deliveries.take_back(item, now=NOW))
+
+
+@asynccontextmanager
+async def nobody_stores_messages(url: str) -> AsyncIterator[None]:
+    connection = await asyncpg.connect(url)
+    try:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE messages IN SHARE MODE")
+            yield
+    finally:
+        await connection.close()
+
+
+async def until_waiting(url: str, number: int) -> None:
+    async with asyncio.timeout(20):
+        while await look(url, "SELECT count(*) FROM pg_locks WHERE NOT granted") != [(number,)]:
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def stored_elsewhere_while(world: World, url: str, *events: Event) -> AsyncIterator[None]:
+    """Let another process be storing this, until what is done here waits for it or has ended."""
+    other = await open_store(url)
+    try:
+        async with nobody_stores_messages(url):
+            storing = asyncio.create_task(replace(world, store=other).hear(*events, at=THEN))
+            await until_waiting(url, 1)
+            yield
+        await storing
+    finally:
+        await other.close()

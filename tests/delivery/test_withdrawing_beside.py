@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 
-import asyncpg
 import pytest
 from sqlalchemy import update
 
@@ -22,13 +18,11 @@ from jackfield.delivery.lanes import Lanes
 from jackfield.delivery.release import Releaser
 from jackfield.delivery.supply import Supply
 from jackfield.delivery.withdrawing import Withdrawal
-from jackfield.messages import Event
-from jackfield.storage import applications, deliveries, destinations, held, tenants
+from jackfield.storage import applications, deliveries, destinations, held
 from jackfield.storage import withdrawing as withdrawals
 from jackfield.storage.dialects import Prepared
 from jackfield.storage.tables import pending
-from jackfield.tenants import TenantChange
-from jackfield.units import Steps, Unit, alone, unit
+from jackfield.units import Unit
 from taking_back import (
     DESK,
     NOW,
@@ -36,29 +30,17 @@ from taking_back import (
     THEN,
     delete,
     give,
+    let_tenant,
     owed,
     release_all,
+    stored_elsewhere_while,
     take_all,
     take_back_what_is_nowhere,
     unlink,
+    until_waiting,
     withdrawer,
 )
 from world import Clock, World, said
-
-
-@unit
-def _let(api_key: str, url: str | None) -> Steps[None]:
-    """Give a tenant its own URL, or none, as its operator's command does."""
-    before = yield from tenants.claim_to_let_in(api_key)
-    assert before is not None
-    wanted = TenantChange(name=before.name, inbound_url=url, status_url=None)
-    yield from tenants.change(api_key, wanted)
-    if before.inbound_url is None and url is not None:
-        yield from tenants.release_held(api_key)
-
-
-async def let_tenant(world: World, url: str | None) -> None:
-    await world.store.commit(alone(_let("acme0001", url)))
 
 
 async def first_and_last(database_url: str) -> list[tuple[str, str | None]]:
@@ -107,44 +89,6 @@ async def test_an_application_that_gains_a_url_meanwhile_hears_what_is_older_fir
     await release_all(world)
 
     assert await first_and_last(database_url) == [("0", desk.id), ("9", desk.id)]
-
-
-@asynccontextmanager
-async def nobody_stores_messages(url: str) -> AsyncIterator[None]:
-    connection = await asyncpg.connect(url)
-    try:
-        async with connection.transaction():
-            await connection.execute("LOCK TABLE messages IN SHARE MODE")
-            yield
-    finally:
-        await connection.close()
-
-
-async def until_waiting(url: str, number: int) -> None:
-    async with asyncio.timeout(20):
-        while await look(url, "SELECT count(*) FROM pg_locks WHERE NOT granted") != [(number,)]:
-            await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def stored_elsewhere_while(world: World, url: str, *events: Event) -> AsyncIterator[None]:
-    """Let another process be storing this, until what is done here waits for it or has ended."""
-    other = await open_store(url)
-    try:
-        async with nobody_stores_messages(url):
-            storing = asyncio.create_task(replace(world, store=other).hear(*events, at=THEN))
-            await until_waiting(url, 1)
-            yield
-        await storing
-    finally:
-        await other.close()
-
-
-@pytest.fixture
-async def on_postgres(postgres_url: str) -> AsyncIterator[World]:
-    store = await open_store(postgres_url)
-    yield await World(store).open()
-    await store.close()
 
 
 @pytest.mark.parametrize("before", [0, 1])

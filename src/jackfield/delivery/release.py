@@ -113,6 +113,9 @@ def release_slice(account_id: int, *, now: Moment, held: HeldMessages) -> Steps[
     While the account is marked as releasing, what arrives is held too, so that it cannot
     overtake; the mark goes in the transaction that finds nothing more to release.
     """
+    # Who takes a URL away has the account wait, and PostgreSQL shows whoever has waited the URL as
+    # it was before: only the second look, which waits for nobody, sees where it goes now.
+    yield from held.receiver(account_id)
     receiver = yield from held.receiver(account_id)
     binding = None if receiver is None else bind(receiver)
     if receiver is None or not isinstance(binding, Binding):

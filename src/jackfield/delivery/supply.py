@@ -278,6 +278,10 @@ class Supply:
             return
         if lane.gate.closed_until(now) is not None:
             target = await self._store.read(self._deliveries.target(at_hand[0].subject))
-            if target is not None and target.url not in {None, lane.gate.url}:
+            if target is None or target.url is None:
+                # Held or erased meanwhile; whatever is left of the lane is asked, and taken back.
+                lanes.goes_nowhere(lane)
+                lanes.heard(lane.number)
+            elif target.url != lane.gate.url:
                 lanes.move(lane, self._gates.of(target.api_key, target.url))
         lanes.offer(lane)
