@@ -14,6 +14,7 @@ import structlog
 from jackfield.clock import Clock, Moment, after
 from jackfield.deliveries import Binding, Deliveries, Receiver, bind
 from jackfield.delivery.destinations import Destinations
+from jackfield.delivery.remembered import pages_of
 from jackfield.delivery.withdrawing import Withdrawals, Withdrawer
 from jackfield.messages import decode, render
 from jackfield.problems import Unavailable
@@ -240,17 +241,20 @@ class Releaser:
 
     async def _expire_behind_pauses(self, now: Moment, *, before: Moment) -> None:
         """Keep as dead what waited for a paused URL for as long as it might wait for a link."""
-        known = await self._store.read(self._destinations.known())
-        for (api_key, url), destination in known.items():
-            if destination.paused_at is None:
-                continue
-            for lane in await self._store.read(self._destinations.lanes(api_key, url)):
-                count = SLICE
-                while count >= SLICE:
-                    work = self._deliveries.expire(lane, begun_before=before, now=now, limit=SLICE)
-                    count = await self._store.commit(work)
-                    if count:
-                        log.warning("paused.expired", messages=count)
+        async for page in pages_of(self._store, self._destinations):
+            for (api_key, url), destination in page.items():
+                if destination.paused_at is not None:
+                    for lane in await self._store.read(self._destinations.lanes(api_key, url)):
+                        await self._expire_in(lane, now, before=before)
+
+    async def _expire_in(self, lane: int, now: Moment, *, before: Moment) -> None:
+        """Keep as dead what waits in a lane since before."""
+        count = SLICE
+        while count >= SLICE:
+            work = self._deliveries.expire(lane, begun_before=before, now=now, limit=SLICE)
+            count = await self._store.commit(work)
+            if count:
+                log.warning("paused.expired", messages=count)
 
     async def _sweep(self) -> None:
         now = self._clock()
