@@ -12,9 +12,10 @@ from jackfield.applications import Application, Description, change
 from jackfield.clock import Moment
 from jackfield.delivery.release import release_slice
 from jackfield.delivery.withdrawing import Withdrawer
-from jackfield.storage import accounts, applications, deliveries, held
+from jackfield.storage import accounts, applications, deliveries, held, tenants
 from jackfield.storage import withdrawing as withdrawals
-from jackfield.units import alone
+from jackfield.tenants import TenantChange
+from jackfield.units import Steps, alone, unit
 from world import World
 
 THEN = Moment(1_700_000_000_000)
@@ -37,6 +38,23 @@ async def give(world: World, application: Application, url: str | None) -> None:
     )
     work = change(there.id, described, api_key=there.api_key, applications=applications)
     await world.store.commit(work)
+
+
+@unit
+def _let(api_key: str, url: str | None) -> Steps[None]:
+    """Give a tenant its own URL, or none, as its operator's command does."""
+    before = yield from tenants.claim_to_let_in(api_key)
+    assert before is not None
+    wanted = TenantChange(name=before.name, inbound_url=url, status_url=None)
+    yield from tenants.change(api_key, wanted)
+    if before.inbound_url is None and url is not None:
+        yield from tenants.release_held(api_key)
+    elif before.inbound_url is not None and url is None:
+        yield from tenants.hold(api_key)
+
+
+async def let_tenant(world: World, url: str | None) -> None:
+    await world.store.commit(alone(_let("acme0001", url)))
 
 
 async def delete(world: World, account: Account) -> None:

@@ -63,8 +63,9 @@ class Tenants(Protocol):
     def claim_to_let_in(self, api_key: str) -> Unit[Tenant | None]:
         """Return the tenant as `claim` does, having messages to it wait for this unit too.
 
-        Those that another process is storing are stored first, so that what this unit finds held
-        is all that was; a message after it meets the tenant as this unit leaves it.
+        Those that another process is storing are stored first, so that what this unit finds held,
+        or waiting for the tenant's own URL, is all that was; a message after it meets the tenant
+        as this unit leaves it.
         """
         ...
 
@@ -78,6 +79,14 @@ class Tenants(Protocol):
 
     def release_held(self, api_key: str) -> Unit[int]:
         """Mark the tenant's accounts that hold messages for release; return how many."""
+        ...
+
+    def hold(self, api_key: str) -> Unit[None]:
+        """Hold again what is still owed to the tenant's own URL, which is gone.
+
+        What has an application to go to is then released to it. Where much is owed it is the
+        newest, and the rest follows slice by slice: see `delivery.withdrawing`.
+        """
         ...
 
     def api_secret_rows(self, api_key: str) -> Unit[Sequence[SecretRow]]:

@@ -188,6 +188,25 @@ async def test_a_first_inbound_url_hears_what_was_held(both: Doors, database_url
     assert await held_and_bound(database_url) == (0, 1)
 
 
+async def test_what_waits_for_an_inbound_url_that_is_taken_away_is_held(
+    both: Doors, database_url: str
+) -> None:
+    await page_of_a_tenant(both)
+    order = SetTenant(api_key="acme0001", inbound_url="https://acme.example/in")
+    await tenants.set_tenant(both.gateway, order)
+    await somebody_writes(both, "m_1")
+    both.gateway.releaser.start()
+    await until_nothing_is_held(database_url)
+    before = await held_and_bound(database_url)
+
+    await tenants.set_tenant(both.gateway, SetTenant(api_key="acme0001", name="New"))
+    renamed = await held_and_bound(database_url)
+    await tenants.set_tenant(both.gateway, SetTenant(api_key="acme0001", inbound_url=""))
+
+    assert before == renamed == (0, 1)
+    assert await held_and_bound(database_url) == (1, 0)
+
+
 async def test_a_disabled_tenant_is_shut_out_and_its_messages_wait(
     both: Doors,
     database_url: str,

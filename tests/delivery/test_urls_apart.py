@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import pytest
 from aiohttp import web
 
 from databases import change, look
@@ -14,6 +15,7 @@ from jackfield.accounts import Account
 from jackfield.applications import Application, Description, WebhookVersion
 from jackfield.clock import now
 from jackfield.deliveries import Held
+from jackfield.delivery import overdue
 from jackfield.delivery.destinations import FAILURES_TO_OPEN, Limits, Paused
 from jackfield.delivery.release import Releaser
 from jackfield.storage import applications, deliveries, destinations, held, withdrawing
@@ -190,6 +192,48 @@ async def test_what_waited_for_a_paused_url_too_long_is_dead(world: World) -> No
 
     assert receiver.received == []
     assert await states(world) == {"dead": 3, "pending": 1}
+
+
+@pytest.mark.parametrize("at_once", [1, 50])
+async def test_one_run_gives_up_all_of_a_conversation_that_waited_for_a_paused_url_too_long(
+    world: World, database_url: str, monkeypatch: pytest.MonkeyPatch, *, at_once: int
+) -> None:
+    monkeypatch.setattr(overdue, "SLICES_AT_ONCE", at_once)
+    clock = Clock()
+    await world.tenant()
+    page = await heard_page(world, "2001", "https://desk.example/in")
+    pause = destinations.pause(
+        ACME, "https://desk.example/in", because=Paused.REQUESTED, now=clock()
+    )
+    await world.store.commit(pause)
+    many = 2 * overdue.ROUNDS + 1
+    await world.hear(*[said(str(n), to=page) for n in range(many)], at=clock())
+    clock.advance(timedelta(days=3))
+    await world.hear(said("later", to=page), at=clock())
+    # As the dispatcher has them wait: behind the first of their conversation.
+    behind = "number > (SELECT min(number) FROM pending)"
+    await change(database_url, f"UPDATE pending SET due_at = NULL WHERE {behind}")  # noqa: S608 - our own
+    clock.advance(timedelta(days=4, hours=1))
+    releaser = Releaser(
+        world.store,
+        held,
+        deliveries,
+        destinations,
+        withdrawing,
+        clock=clock,
+        retention=timedelta(days=7),
+        released=lambda: None,
+    )
+
+    releaser.start()
+    async with asyncio.timeout(20):
+        while (await states(world))["dead"] < many:
+            await asyncio.sleep(0.01)
+    await releaser.stop()
+
+    assert await states(world) == {"dead": many, "pending": 1}
+    query = "SELECT count(*) FROM pending WHERE due_at IS NOT NULL"
+    assert await look(database_url, query) == [(1,)]
 
 
 async def test_a_url_that_is_down_is_probed_and_everything_follows_when_it_is_back(

@@ -19,12 +19,11 @@ from jackfield.delivery.lanes import Lanes
 from jackfield.delivery.release import Releaser
 from jackfield.delivery.supply import Supply
 from jackfield.delivery.withdrawing import Withdrawal
-from jackfield.storage import applications, deliveries, destinations, held, tenants
+from jackfield.storage import applications, deliveries, destinations, held
 from jackfield.storage import withdrawing as withdrawals
 from jackfield.storage.dialects import Prepared
 from jackfield.storage.tables import pending
-from jackfield.tenants import TenantChange
-from jackfield.units import Steps, Unit, alone, unit
+from jackfield.units import Unit
 from taking_back import (
     DESK,
     NOW,
@@ -32,6 +31,7 @@ from taking_back import (
     THEN,
     delete,
     give,
+    let_tenant,
     owed,
     release_all,
     take_all,
@@ -40,21 +40,6 @@ from taking_back import (
     withdrawer,
 )
 from world import Clock, World, said
-
-
-@unit
-def _let(api_key: str, url: str | None) -> Steps[None]:
-    """Give a tenant its own URL, or none, as its operator's command does."""
-    before = yield from tenants.claim_to_let_in(api_key)
-    assert before is not None
-    wanted = TenantChange(name=before.name, inbound_url=url, status_url=None)
-    yield from tenants.change(api_key, wanted)
-    if before.inbound_url is None and url is not None:
-        yield from tenants.release_held(api_key)
-
-
-async def let_tenant(world: World, url: str | None) -> None:
-    await world.store.commit(alone(_let("acme0001", url)))
 
 
 async def first_and_last(database_url: str) -> list[tuple[str, str | None]]:

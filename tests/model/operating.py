@@ -97,14 +97,15 @@ class OwnUrl:
 # These two as the console has them.
 @unit
 def _own_url(api_key: str, url: str | None) -> Steps[None]:
-    claim = tenants.claim_to_let_in if url else tenants.claim
-    before = yield from claim(api_key)
+    before = yield from tenants.claim_to_let_in(api_key)
     assert before is not None
     yield from tenants.change(
         api_key, TenantChange(name=before.name, inbound_url=url, status_url=None)
     )
     if before.inbound_url is None and url is not None:
         yield from tenants.release_held(api_key)
+    elif before.inbound_url is not None and url is None:
+        yield from tenants.hold(api_key)
 
 
 @unit

@@ -104,6 +104,8 @@ def change_tenant(model: Model, api_key: str, tenant: Tenant) -> None:
     has_url_now = there.own_url is None and tenant.own_url is not None
     if has_url_now or (there.is_disabled and not tenant.is_disabled):
         model.mark(*(message.account for message in model.held()), of=api_key)
+    if there.own_url is not None and tenant.own_url is None:
+        model.take_back(Target(api_key, None))
 
 
 def pause(model: Model, url: Url) -> bool:

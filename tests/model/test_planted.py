@@ -96,8 +96,10 @@ def _outgoing_with_other_bytes(item: Pending) -> Steps[Outgoing | None]:
 
 
 @unit
-def _nothing_is_paused() -> Steps[dict[tuple[str, str], Destination]]:
-    known = yield from destinations.known()
+def _nothing_is_paused(
+    *, after: tuple[str, str], limit: int
+) -> Steps[dict[tuple[str, str], Destination]]:
+    known = yield from destinations.known(after=after, limit=limit)
     return {url: replace(one, paused_at=None) for url, one in known.items()}
 
 

@@ -70,9 +70,9 @@ SURVEYS = {
     "waiting._TROUBLED_TENANTS",
 }
 # Asked when somebody changes where a tenant's messages go, or deletes an application.
-RARE = {"tenants._RELEASE_HELD", "withdrawal_marks._ARRIVE_BEHIND"}
-# One row for each URL that was in trouble; accounts being released, by their mark.
-SMALL = {"destinations._KNOWN", "held._RELEASING"}
+RARE = {"own_url._RELEASE_HELD", "withdrawal_marks._ARRIVE_BEHIND"}
+# Accounts being released, by their mark.
+SMALL = {"held._RELEASING"}
 # Pages for an operator of every tenant's; what was kept, which has few kinds; an erasure's walk.
 PAGES = {
     "destination_pages._page()",

@@ -68,7 +68,8 @@ async def set_tenant(gateway: Gateway, order: SetTenant) -> TenantChanged:
     """Change a tenant's name or URLs.
 
     Where it gains an inbound URL, what its unlinked accounts hold goes out (ruling R20), from
-    the server, now or when it next starts. Raises Invalid and NotFound.
+    the server, now or when it next starts. Where it loses the one it had, what waits for that is
+    held. Raises Invalid and NotFound.
     """
     if order.name is not None:
         check_text("name", order.name)
@@ -149,8 +150,8 @@ def _found(api_key: str, *, tenants: Tenants) -> Steps[Tenant]:
 
 @unit
 def _change(order: SetTenant, *, tenants: Tenants) -> Steps[tuple[Tenant, int]]:
-    # Only a URL lets anything out of hold; nothing else is worth having messages wait for.
-    claim = tenants.claim_to_let_in if order.inbound_url else tenants.claim
+    # An inbound URL that comes or goes is worth having messages wait for; nothing else is.
+    claim = tenants.claim if order.inbound_url is None else tenants.claim_to_let_in
     before = yield from claim(order.api_key)
     if before is None:
         raise no_tenant(order.api_key)
@@ -163,6 +164,8 @@ def _change(order: SetTenant, *, tenants: Tenants) -> Steps[tuple[Tenant, int]]:
     releasing = 0
     if before.inbound_url is None and change.inbound_url is not None:
         releasing = yield from tenants.release_held(order.api_key)
+    elif before.inbound_url is not None and change.inbound_url is None:
+        yield from tenants.hold(order.api_key)
     return (yield from _found(order.api_key, tenants=tenants)), releasing
 
 

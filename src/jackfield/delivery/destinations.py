@@ -27,6 +27,12 @@ SLOW_START = timedelta(minutes=1)
 
 SLOW_SHARE = 0.1
 
+KNOWN_AT_ONCE = 500
+"""Of so many URLs it is read at once what is remembered of them."""
+
+FIRST = ("", "")
+"""Before the first of them."""
+
 
 class Breaker(StrEnum):
     """Whether a URL counts as up."""
@@ -75,12 +81,18 @@ class Limits:
 class Destinations(Protocol):
     """What is asked of the table of destinations."""
 
-    def known(self) -> Unit[dict[tuple[str, str], Destination]]:
-        """Return every destination with something to remember, by (API key, URL)."""
+    def known(
+        self, *, after: tuple[str, str] = FIRST, limit: int = KNOWN_AT_ONCE
+    ) -> Unit[dict[tuple[str, str], Destination]]:
+        """Return destinations with something to remember, in the order of (API key, URL)."""
         ...
 
     def remember(self, api_key: str, url: str, destination: Destination) -> Unit[None]:
         """Keep how the URL is doing; whether it is paused stays as it is."""
+        ...
+
+    def note(self, api_key: str, url: str, destination: Destination) -> Unit[None]:
+        """Do as `remember` does, where something is remembered of the URL already."""
         ...
 
     def lanes(self, api_key: str, url: str) -> Unit[list[int]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
-from jackfield.clock import SECOND, Moment
+from jackfield.clock import SECOND, Moment, after
 from jackfield.deliveries import Attempt
 from jackfield.delivery.destinations import (
     Breaker,
@@ -20,6 +21,8 @@ NEVER = Moment(2**62)
 
 GATES_KEPT = 10_000
 """Of so many URLs it is remembered how they did lately, also while nothing is owed to them."""
+
+_LATE = timedelta(minutes=1)
 
 LAST_CHANCES = 4
 """Of what outlived its 24 hours while a URL is down, so many at once get the try they are owed."""
@@ -172,10 +175,22 @@ class Gates:
         """Know nothing: another process may have called them meanwhile."""
         self._gates.clear()
 
-    def forget_idle(self, used: Container[Gate]) -> None:
-        """Drop gates beyond `GATES_KEPT` that nothing goes through and nothing is wrong with."""
+    def forgotten(self, kept: Container[tuple[str, str]], now: Moment) -> None:
+        """Open the gates of paused URLs of which nothing is kept any more."""
+        for key, gate in self._gates.items():
+            paused_at = gate.destination.paused_at
+            # What was paused a moment ago may not be kept yet.
+            if paused_at is not None and key not in kept and now >= after(paused_at, _LATE):
+                gate.learn(Destination())
+
+    def forget_idle(self, used: Container[Gate], kept: Container[tuple[str, str]]) -> None:
+        """Drop gates beyond `GATES_KEPT` that nothing goes through.
+
+        But for those that something is wrong with and kept of.
+        """
         if len(self._gates) <= GATES_KEPT:
             return
         for key, gate in list(self._gates.items()):
-            if gate not in used and not gate.in_flight and gate.destination.is_sound:
+            is_wanted = key in kept and not gate.destination.is_sound
+            if gate not in used and not gate.in_flight and not is_wanted:
                 del self._gates[key]

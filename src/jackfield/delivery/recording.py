@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from jackfield.clock import Moment, after
-from jackfield.deliveries import Attempt, Deliveries, Outcome, Pending
+from jackfield.deliveries import Attempt, Deliveries, Outcome, Pending, lane
 from jackfield.delivery.destinations import Destinations, Paused
 from jackfield.delivery.gates import Gate
 from jackfield.delivery.retries import SPREAD, retry_at
@@ -37,7 +37,7 @@ class Recorder:
         The unit returns whether another message of the conversation may go now.
         """
         has_changed = gate.end(attempt, conversation=item.conversation, now=now)
-        if attempt.outcome is Outcome.GONE:
+        if attempt.outcome is Outcome.GONE and not _is_copy(item, gate):
             gate.destination = replace(gate.destination, paused_at=now, paused_because=Paused.GONE)
         return self._record(item, attempt, gate, now=now, has_changed=has_changed)
 
@@ -73,7 +73,11 @@ class Recorder:
         has_changed: bool,
     ) -> Steps[bool]:
         has_next = yield from self._followed(item, attempt, gate, now)
-        if attempt.outcome is Outcome.GONE:
+        if _is_copy(item, gate):
+            # Anybody may name any number of test URLs: nothing is kept of one for its own sake.
+            if has_changed:
+                yield from self._destinations.note(gate.api_key, gate.url, gate.destination)
+        elif attempt.outcome is Outcome.GONE:
             yield from self._destinations.pause(
                 gate.api_key, gate.url, because=Paused.GONE, now=now
             )
@@ -84,6 +88,8 @@ class Recorder:
     def _followed(self, item: Pending, attempt: Attempt, gate: Gate, now: Moment) -> Unit[bool]:
         if attempt.outcome.is_final:
             return self._deliveries.succeed(item, attempt, now=now)
+        if attempt.outcome is Outcome.GONE and _is_copy(item, gate):
+            return self._deliveries.give_up(item, attempt, now=now)
         if attempt.outcome is Outcome.GONE:
             # It is the first to go when the URL is resumed.
             return self._postponed(item, attempt, due_at=now, failing_since=None)
@@ -126,6 +132,11 @@ class Recorder:
         """Return whether its conversation has waited long enough for it."""
         takes_others = gate.succeeded_at is not None and gate.succeeded_at >= failing_since
         return takes_others and now >= after(failing_since, self._order_hold)
+
+
+def _is_copy(item: Pending, gate: Gate) -> bool:
+    """Return whether it goes to a test URL: whoever made the copy can make another."""
+    return item.lane == lane(gate.api_key, gate.url)
 
 
 def _spread() -> float:

@@ -14,6 +14,7 @@ import structlog
 from jackfield.clock import Clock, Moment, after
 from jackfield.deliveries import Binding, Deliveries, Receiver, bind
 from jackfield.delivery.destinations import Destinations
+from jackfield.delivery.overdue import Overdue
 from jackfield.delivery.withdrawing import Withdrawals, Withdrawer
 from jackfield.messages import decode, render
 from jackfield.problems import Unavailable
@@ -164,8 +165,7 @@ class Releaser:
         """
         self._store = store
         self._held = held
-        self._deliveries = deliveries
-        self._destinations = destinations
+        self._overdue = Overdue(store, deliveries, destinations)
         self._withdrawer = Withdrawer(store, withdrawals, clock=clock, ended=released)
         self._clock = clock
         self._retention = retention
@@ -235,20 +235,6 @@ class Releaser:
                 self._released()
                 await self._take_back()
 
-    async def _expire_behind_pauses(self, now: Moment, *, before: Moment) -> None:
-        """Keep as dead what waited for a paused URL for as long as it might wait for a link."""
-        known = await self._store.read(self._destinations.known())
-        for (api_key, url), destination in known.items():
-            if destination.paused_at is None:
-                continue
-            for lane in await self._store.read(self._destinations.lanes(api_key, url)):
-                count = SLICE
-                while count >= SLICE:
-                    work = self._deliveries.expire(lane, begun_before=before, now=now, limit=SLICE)
-                    count = await self._store.commit(work)
-                    if count:
-                        log.warning("paused.expired", messages=count)
-
     async def _sweep(self) -> None:
         now = self._clock()
         if self._sweep_due is not None and now >= self._sweep_due:
@@ -269,5 +255,7 @@ class Releaser:
             if not count:
                 break
             log.warning("held.expired", messages=count)
-        await self._expire_behind_pauses(now, before=before)
-        self._expiry_due = after(now, EXPIRY_PAUSE)
+        if await self._overdue.give_up(before=before, now=now):
+            self._expiry_due = after(now, EXPIRY_PAUSE)
+        else:
+            self._news.set()  # it goes on after what is to be released by then

@@ -17,6 +17,7 @@ from jackfield.delivery.floors import Floors
 from jackfield.delivery.gates import Gate, Gates
 from jackfield.delivery.lanes import Lane, Lanes
 from jackfield.delivery.numbers import Numbers
+from jackfield.delivery.remembered import pages_of
 from jackfield.problems import Unavailable
 from jackfield.units import Store, Unit, quick
 
@@ -245,7 +246,11 @@ class Supply:
 
     async def _survey(self, lanes: Lanes, now: Moment) -> None:
         """Find every lane with something to do, learn how URLs are doing, and where lanes go."""
-        self._resumed.update(self._gates.learn(await self._store.read(self._destinations.known())))
+        kept: set[tuple[str, str]] = set()
+        async for page in pages_of(self._store, self._destinations):
+            self._resumed.update(self._gates.learn(page))
+            kept.update(page)
+        self._gates.forgotten(kept, now)
         await self._find(lanes, now)
         for gate in tuple(self._resumed):
             await self.let_all_go(lanes, gate)
@@ -254,7 +259,8 @@ class Supply:
             if count % LANES_AT_ONCE == 0:
                 await asyncio.sleep(0)  # a read of SQLite's does not give way by itself
         lanes.forget_idle()
-        self._gates.forget_idle({lane.gate for lane in lanes.known() if lane.gate is not None})
+        used = {lane.gate for lane in lanes.known() if lane.gate is not None}
+        self._gates.forget_idle(used, kept)
 
     async def _find(self, lanes: Lanes, now: Moment) -> None:
         """Take up what was found of lanes with something to do, when it is known."""
@@ -278,6 +284,10 @@ class Supply:
             return
         if lane.gate.closed_until(now) is not None:
             target = await self._store.read(self._deliveries.target(at_hand[0].subject))
-            if target is not None and target.url not in {None, lane.gate.url}:
+            if target is None or target.url is None:
+                # Held or erased meanwhile; whatever is left of the lane is asked, and taken back.
+                lanes.goes_nowhere(lane)
+                lanes.heard(lane.number)
+            elif target.url != lane.gate.url:
                 lanes.move(lane, self._gates.of(target.api_key, target.url))
         lanes.offer(lane)

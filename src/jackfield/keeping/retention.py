@@ -67,6 +67,7 @@ class Cutoffs:
     dead: Moment
     attempts: Moment
     keys: Moment
+    urls: Moment
 
 
 def cutoffs(spans: Spans, *, now: Moment) -> Cutoffs:
@@ -76,6 +77,7 @@ def cutoffs(spans: Spans, *, now: Moment) -> Cutoffs:
         dead=after(now, -spans.dead),
         attempts=after(now, -spans.attempts),
         keys=after(now, -spans.keys),
+        urls=after(now, -_ONE_DAY),
     )
 
 

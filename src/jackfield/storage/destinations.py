@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Integer, Text, bindparam, select, tuple_, update
 
 from jackfield.clock import Moment
 from jackfield.deliveries import lane
-from jackfield.delivery.destinations import Breaker, Destination, Paused
+from jackfield.delivery.destinations import FIRST, KNOWN_AT_ONCE, Breaker, Destination, Paused
 from jackfield.storage.dialects import Prepared, insert
 from jackfield.storage.tables import applications, destinations, tenants
 from jackfield.units import Steps, unit
@@ -22,7 +22,13 @@ _KNOWN = Prepared(
         destinations.c.not_before,
         destinations.c.slow_start_at,
         destinations.c.resumed_at,
-    ),
+    )
+    .where(
+        tuple_(destinations.c.api_key, destinations.c.url)
+        > tuple_(bindparam("after_key", type_=Text), bindparam("after_url", type_=Text))
+    )
+    .order_by(destinations.c.api_key, destinations.c.url)
+    .limit(bindparam("limit", type_=Integer)),
 )
 
 _DOING = ("breaker", "failures", "not_before", "slow_start_at")
@@ -35,6 +41,15 @@ _REMEMBER = Prepared(
         index_elements=[destinations.c.api_key, destinations.c.url],
         set_={name: _row.excluded[name] for name in _DOING},
     ),
+)
+
+_NOTE = Prepared(
+    update(destinations)
+    .where(
+        destinations.c.api_key == bindparam("of_api_key"),
+        destinations.c.url == bindparam("of_url"),
+    )
+    .values({name: bindparam(f"new_{name}") for name in _DOING}),
 )
 
 _paused = insert(destinations).values(
@@ -89,9 +104,12 @@ _OWN = Prepared(
 
 
 @unit
-def known() -> Steps[dict[tuple[str, str], Destination]]:
+def known(
+    *, after: tuple[str, str] = FIRST, limit: int = KNOWN_AT_ONCE
+) -> Steps[dict[tuple[str, str], Destination]]:
     """See `Destinations.known`."""
-    rows = yield _KNOWN()
+    after_key, after_url = after
+    rows = yield _KNOWN(after_key=after_key, after_url=after_url, limit=limit)
     return {
         (api_key, url): Destination(
             paused_at=paused_at,
@@ -121,6 +139,13 @@ def remember(api_key: str, url: str, destination: Destination) -> Steps[None]:
     """See `Destinations.remember`."""
     doing = {name: getattr(destination, name) for name in _DOING}
     yield _REMEMBER(api_key=api_key, url=url, **doing)
+
+
+@unit
+def note(api_key: str, url: str, destination: Destination) -> Steps[None]:
+    """See `Destinations.note`."""
+    doing = {f"new_{name}": getattr(destination, name) for name in _DOING}
+    yield _NOTE(of_api_key=api_key, of_url=url, **doing)
 
 
 @unit

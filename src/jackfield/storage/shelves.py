@@ -28,6 +28,7 @@ from jackfield.keeping.retention import HOURLY, Cutoffs, Look, Shelf
 from jackfield.storage.dialects import Prepared
 from jackfield.storage.known_keys import KEYS
 from jackfield.storage.tables import attempts, deliveries, inbound_bodies, messages
+from jackfield.storage.unused_urls import URLS
 from jackfield.units import Statement, Steps, tally, unit
 
 _DEAD = "dead"
@@ -185,4 +186,4 @@ PIECES = Shelf(
     clear=_clear_pieces,
 )
 
-SHELVES: Sequence[Shelf[Any]] = (DELIVERIES, ATTEMPTS, PIECES, KEYS)
+SHELVES: Sequence[Shelf[Any]] = (DELIVERIES, ATTEMPTS, PIECES, KEYS, URLS)

@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Integer, Text, bindparam, delete, func, or_, select, text, update
+from sqlalchemy import Integer, Text, bindparam, delete, func, select, update
 
 from jackfield.auth import SecretKind, StoredSecret
 from jackfield.clock import Moment
 from jackfield.storage.dialects import Prepared, insert
-from jackfield.storage.tables import (
-    accounts,
-    api_secrets,
-    deliveries,
-    signature_secrets,
-    tenants,
-)
-from jackfield.storage.withdrawal_marks import WILL_HOLD
+from jackfield.storage.own_url import hold, release_held
+from jackfield.storage.tables import api_secrets, signature_secrets, tenants
 from jackfield.tenants import SecretRow, Tenant, TenantChange
 from jackfield.units import Row, Steps, unit
+
+__all__ = [
+    "MOST_SECRETS",
+    "add",
+    "add_api_secret",
+    "add_signature_secret",
+    "api_secret_rows",
+    "change",
+    "claim",
+    "claim_to_let_in",
+    "disable",
+    "drop_old_signature_secrets",
+    "find",
+    "hold",
+    "live_api_secrets",
+    "page",
+    "release_held",
+    "revoke_api_secret",
+    "signature_secret_rows",
+    "signature_secrets_of",
+]
 
 MOST_SECRETS = 2
 """A tenant may hold two of each kind at once, so that it can rotate without a gap."""
@@ -84,19 +99,6 @@ _DISABLE = Prepared(
     update(tenants)
     .where(tenants.c.api_key == bindparam("of"))
     .values(disabled_at=bindparam("since")),
-)
-
-# The state is written out: only so do both engines use the index of what is held.
-_holds = (
-    select(deliveries.c.number)
-    .where(deliveries.c.account_id == accounts.c.id, text("deliveries.state = 'held'"))
-    .exists()
-)
-_RELEASE_HELD = Prepared(
-    update(accounts)
-    .where(accounts.c.api_key == bindparam("of"), or_(_holds, WILL_HOLD))
-    .values(releasing=1)
-    .returning(accounts.c.id),
 )
 
 _held = select(func.count()).where(api_secrets.c.api_key == bindparam("api_key"))
@@ -215,13 +217,6 @@ def change(api_key: str, change: TenantChange) -> Steps[None]:
 def disable(api_key: str, *, since: Moment | None) -> Steps[None]:
     """See `Tenants.disable`."""
     yield _DISABLE(of=api_key, since=since)
-
-
-@unit
-def release_held(api_key: str) -> Steps[int]:
-    """See `Tenants.release_held`."""
-    rows = yield _RELEASE_HELD(of=api_key)
-    return len(rows)
 
 
 @unit
