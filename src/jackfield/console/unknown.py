@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -54,7 +55,7 @@ async def list_unknown(gateway: Gateway, order: ListUnknown) -> UnknownListed:
     groups: dict[tuple[str, str], UnknownLine] = {}
     after, walked = 0, RANGE
     while walked == RANGE:
-        pieces = await gateway.store.read(kept_pieces.unknown(after=after))
+        pieces = await gateway.store.survey(kept_pieces.unknown(after=after))
         walked = len(pieces)
         after = pieces[-1].id if pieces else after
         for piece in pieces:
@@ -87,6 +88,7 @@ async def assign_unknown(gateway: Gateway, order: AssignUnknown) -> UnknownAssig
         if goes_on_at is None or time.monotonic() - began > LONGEST:
             break
         after = goes_on_at
+        await asyncio.sleep(0)  # a read of SQLite's does not give way by itself
     if not order.dry_run:
         log.info("unknown.assigned", provider=order.provider, tenant=account.api_key)
     return UnknownAssigned(
