@@ -72,8 +72,8 @@ async def erase(
     place: str | None = ""
     while place is not None:
         done = await erasure.slice(person, place=place, is_rehearsal=is_rehearsal)
-        found.update({done.trail: done.number, "undelivered": done.undelivered})
-        found.update({"elsewhere": len(done.elsewhere)})
+        found.update({done.trail: done.number, "elsewhere": len(done.elsewhere)})
+        found.update({"undelivered": done.undelivered, "messages": done.messages})
         place = done.place
     return +found
 

@@ -40,7 +40,8 @@ async def erase_person(
     until = time.monotonic() + moment
     while place is not None:
         done = await erasure.slice(person, place=place, is_rehearsal=order.rehearse)
-        erased.update({done.trail: done.number, "undelivered": done.undelivered})
+        erased.update({done.trail: done.number})
+        erased.update({"undelivered": done.undelivered, "messages": done.messages})
         elsewhere += done.elsewhere
         place = done.place
         if time.monotonic() >= until:

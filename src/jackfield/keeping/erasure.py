@@ -35,13 +35,14 @@ class Found:
     """What one slice of a table has of a person.
 
     `upto` is the place where the slice ends, None after the last. `undelivered` of the items were
-    still owed or given up. `elsewhere` are kept pieces that name the person and may hold what
-    others said; somebody must look at them.
+    still owed or given up, and so many `messages` go with them. `elsewhere` are kept pieces that
+    name the person and may hold what others said; somebody must look at them.
     """
 
     upto: str | None
     items: Sequence[Any] = ()
     undelivered: int = 0
+    messages: int = 0
     elsewhere: Sequence[int] = ()
 
 
@@ -65,12 +66,13 @@ class Slice:
     trail: str
     number: int
     undelivered: int
+    messages: int
     elsewhere: Sequence[int]
     place: str | None
 
 
 class Erasure:
-    """Goes along the trails in their order; what is owed comes before what it is made of."""
+    """Goes along the trails in their order; what is owed comes before who it is of."""
 
     def __init__(self, store: SurveyedStore, trails: Sequence[Trail], *, clock: Clock) -> None:
         self._store = store
@@ -97,6 +99,7 @@ class Erasure:
             name,
             len(found.items),
             found.undelivered,
+            found.messages,
             found.elsewhere,
             self._next(name, found.upto),
         )
