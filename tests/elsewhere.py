@@ -17,6 +17,7 @@ from world import World
 
 @asynccontextmanager
 async def nobody_stores_messages(url: str) -> AsyncIterator[None]:
+    """Keep every process from storing a message, as far as it has come by then."""
     connection = await asyncpg.connect(url)
     try:
         async with connection.transaction():
@@ -27,6 +28,7 @@ async def nobody_stores_messages(url: str) -> AsyncIterator[None]:
 
 
 async def until_waiting(url: str, number: int) -> None:
+    """Wait until so many statements wait for a lock."""
     async with asyncio.timeout(20):
         while await look(url, "SELECT count(*) FROM pg_locks WHERE NOT granted") != [(number,)]:
             await asyncio.sleep(0.01)

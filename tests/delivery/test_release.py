@@ -8,9 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
-import asyncpg
-
-from databases import change, look, open_store
+from databases import change, open_store
 from dispatching import (
     dispatching,
     left_to_do,
@@ -18,6 +16,7 @@ from dispatching import (
     until_nothing_is_left,
     until_recorded,
 )
+from elsewhere import nobody_stores_messages, until_waiting
 from jackfield.accounts import Standing
 from jackfield.clock import Clock as ClockDoor
 from jackfield.clock import after, now
@@ -173,25 +172,6 @@ async def test_a_message_that_another_process_is_holding_is_released_with_the_re
 
     assert await states(world) == {"pending": 3}
     await one.close()
-
-
-@asynccontextmanager
-async def nobody_stores_messages(url: str) -> AsyncIterator[None]:
-    """Keep every process from storing a message, as far as it has come by then."""
-    connection = await asyncpg.connect(url)
-    try:
-        async with connection.transaction():
-            await connection.execute("LOCK TABLE messages IN SHARE MODE")
-            yield
-    finally:
-        await connection.close()
-
-
-async def until_waiting(url: str, number: int) -> None:
-    """Wait until so many statements wait for a lock."""
-    async with asyncio.timeout(20):
-        while await look(url, "SELECT count(*) FROM pg_locks WHERE NOT granted") != [(number,)]:
-            await asyncio.sleep(0.01)
 
 
 async def test_an_unlinked_account_is_heard_at_its_tenants_own_url(world: World) -> None:
