@@ -14,7 +14,7 @@ from due import due
 from elsewhere import stored_elsewhere_while, until_waiting
 from jackfield import links
 from jackfield.accounts import Account, Standing
-from jackfield.applications import Application
+from jackfield.applications import Application, remove
 from jackfield.delivery.rebinding import Misplaced, move_slice
 from jackfield.delivery.release import release_slice
 from jackfield.storage import (
@@ -27,7 +27,7 @@ from jackfield.storage import (
 )
 from jackfield.storage.traces import DELIVERIES
 from jackfield.units import Steps, Unit, alone, unit
-from taking_back import DESK, NOW, OWN, THEN, give, owed, release_all
+from taking_back import DESK, NOW, OWN, THEN, give, let_tenant, owed, release_all
 from world import World, said
 
 
@@ -113,6 +113,25 @@ async def test_an_application_that_gains_a_url_hears_first_what_another_process_
     await release_all(world)
 
     assert await owed(postgres_url) == [("0", desk.id), ("9", desk.id)]
+
+
+async def test_an_own_url_that_comes_lets_out_first_what_another_process_was_holding_again(
+    on_postgres: World, postgres_url: str
+) -> None:
+    world = on_postgres
+    await world.tenant()
+    desk = await world.application(DESK)
+    page = await world.page(application=desk)
+    await world.hear(said("0", to=page), at=THEN)
+    removal = remove(desk.id, api_key=desk.api_key, applications=applications)
+
+    async with done_elsewhere_while(world, postgres_url, removal):
+        giving = asyncio.create_task(let_tenant(world, OWN))
+    await giving
+    await world.hear(said("9", to=page), at=THEN)
+    await release_all(world)
+
+    assert await owed(postgres_url) == [("0", None), ("9", None)]
 
 
 async def test_what_is_rebound_goes_before_what_another_process_was_storing(

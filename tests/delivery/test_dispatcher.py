@@ -20,9 +20,10 @@ from dispatching import (
     until_recorded,
 )
 from jackfield.deliveries import LONGEST_ATTEMPT, Attempt, Outcome, Pending
+from jackfield.delivery.destinations import Paused
 from jackfield.delivery.dispatcher import BURST
 from jackfield.delivery.signing import webhook_secret
-from jackfield.storage import deliveries
+from jackfield.storage import deliveries, destinations
 from receiver import Received, Receiver
 from world import SIGNATURE_SECRET, Clock, World, said
 
@@ -307,6 +308,35 @@ async def test_what_cannot_be_recorded_costs_a_turn_as_any_attempt_and_is_given_
     assert await states(world) == {"dead": 2}
     ended = await look(database_url, "SELECT DISTINCT outcome, milliseconds FROM attempts")
     assert ended == [("broke", 0)]
+
+
+async def test_what_cannot_be_recorded_has_24_hours_from_when_its_url_was_resumed(
+    world: World,
+) -> None:
+    clock, url = Clock(), "https://desk.example/in"
+
+    async def answer_what_no_column_takes(item: Pending, _: str) -> Attempt:
+        return Attempt(
+            tried=item.tries + 1,
+            started_at=clock(),
+            milliseconds=1,
+            outcome=Outcome.DELIVERED,
+            detail=object(),  # type: ignore[arg-type] # a bug of ours
+        )
+
+    await world.tenant()
+    page = await world.page(application=await world.application(url))
+    await world.hear(said("0", to=page), at=clock())
+    pause = destinations.pause("acme0001", url, because=Paused.REQUESTED, now=clock())
+    await world.store.commit(pause)
+    clock.advance(timedelta(hours=30))
+    await world.store.commit(destinations.resume("acme0001", url, now=clock()))
+    dispatcher = dispatcher_of(world, {"deliver": answer_what_no_column_takes}, clock=clock)
+    dispatcher.start()
+    await until_recorded(world, 1)
+    await dispatcher.stop()
+
+    assert await states(world) == {"pending": 1}
 
 
 async def test_others_have_the_loop_while_a_crowd_begins(world: World) -> None:

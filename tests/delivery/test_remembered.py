@@ -10,9 +10,10 @@ from afterwards import replaying_in
 from databases import change, look
 from dispatching import LIMITS, bring, dispatching, until_nothing_is_left, until_recorded
 from jackfield.clock import FOREVER, Moment, after
+from jackfield.deliveries import Attempt, Outcome
 from jackfield.delivery import gates as gates_module
 from jackfield.delivery import remembered
-from jackfield.delivery.destinations import Breaker, Destination, Paused
+from jackfield.delivery.destinations import FAILURES_TO_OPEN, Breaker, Destination, Paused
 from jackfield.delivery.gates import Gates
 from jackfield.delivery.lanes import Lanes
 from jackfield.delivery.records import Selection
@@ -26,6 +27,7 @@ from world import Clock, World, said
 
 ACME = "acme0001"
 DAY = timedelta(days=1)
+REFUSED = Attempt(tried=1, started_at=Moment(7), milliseconds=1, outcome=Outcome.FAILED)
 SPANS = Spans(messages=FOREVER, dead=FOREVER, attempts=FOREVER)
 
 
@@ -70,6 +72,22 @@ async def test_nothing_is_kept_of_a_test_url_that_wants_time(
             await until_recorded(world, 1)
 
     assert await remembered_urls(database_url) == []
+
+
+async def test_what_a_copy_learns_of_a_url_that_an_application_has_is_kept(
+    world: World, database_url: str
+) -> None:
+    async def wait(_: Received) -> int:
+        return 429
+
+    async with Receiver(wait) as trial:
+        await copy_to(world, database_url, trial.url)
+        await world.application(trial.url)
+        async with dispatching(world):
+            await until_recorded(world, 1)
+
+    query = "SELECT url, not_before > 0 FROM destinations"
+    assert await look(database_url, query) == [(trial.url, True)]
 
 
 async def test_a_copy_that_finds_a_url_back_that_was_down_is_remembered(
@@ -179,10 +197,14 @@ def test_gates_of_urls_that_are_forgotten_are_dropped_whatever_is_wrong_with_the
     gates = Gates(LIMITS)
     down = Destination(breaker=Breaker.OPEN, not_before=after(Moment(0), DAY))
     gates.learn({(ACME, "kept"): down, (ACME, "used"): down, (ACME, "forgotten"): down})
-    there = {url: gates.of(ACME, url) for url in ("kept", "used", "forgotten")}
+    there = {url: gates.of(ACME, url) for url in ("kept", "used", "forgotten", "just now")}
+    for at in range(FAILURES_TO_OPEN):
+        there["just now"].begin()
+        there["just now"].end(REFUSED, conversation=at, now=Moment(7))
 
-    gates.forget_idle({there["used"]}, {(ACME, "kept")})
+    gates.forget_idle({there["used"]}, {(ACME, "kept")}, since=Moment(7))
 
     assert gates.of(ACME, "kept") is there["kept"]
     assert gates.of(ACME, "used") is there["used"]
+    assert gates.of(ACME, "just now") is there["just now"]
     assert gates.of(ACME, "forgotten") is not there["forgotten"]

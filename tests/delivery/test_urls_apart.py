@@ -236,6 +236,32 @@ async def test_one_run_gives_up_all_of_a_conversation_that_waited_for_a_paused_u
     assert await look(database_url, query) == [(1,)]
 
 
+async def test_what_waited_for_a_url_that_is_resumed_meanwhile_is_not_given_up(
+    world: World,
+) -> None:
+    clock, url = Clock(), "https://desk.example/in"
+    await world.tenant()
+    page = await heard_page(world, "2001", url)
+    await world.hear(said("0", to=page), at=clock())
+    pause = destinations.pause(ACME, url, because=Paused.REQUESTED, now=clock())
+    await world.store.commit(pause)
+    clock.advance(timedelta(days=8))
+    numbers = await world.store.read(destinations.lanes(ACME, url))
+    await world.store.commit(destinations.resume(ACME, url, now=clock()))
+
+    for number in numbers:
+        work = overdue.give_up_slice(
+            overdue.Behind(ACME, url, number),
+            before=clock(),
+            now=clock(),
+            deliveries=deliveries,
+            destinations=destinations,
+        )
+        await world.store.commit(work)
+
+    assert await states(world) == {"pending": 1}
+
+
 async def test_a_url_that_is_down_is_probed_and_everything_follows_when_it_is_back(
     world: World,
 ) -> None:

@@ -92,7 +92,14 @@ class Destinations(Protocol):
         ...
 
     def note(self, api_key: str, url: str, destination: Destination) -> Unit[None]:
-        """Do as `remember` does, where something is remembered of the URL already."""
+        """Do as `remember` does for a URL of which something is remembered, or that is in use.
+
+        Of one that only copies go to nothing is kept.
+        """
+        ...
+
+    def is_paused(self, api_key: str, url: str) -> Unit[bool]:
+        """Return whether the URL is paused now."""
         ...
 
     def lanes(self, api_key: str, url: str) -> Unit[list[int]]:

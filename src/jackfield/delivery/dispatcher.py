@@ -176,7 +176,7 @@ class Dispatcher:
         except Exception:
             # It stays due; a bug of ours must not send it without end.
             log.exception("dispatcher.outcome_not_recorded", subject=item.subject)
-            await self._put_off(item)
+            await self._put_off(start)
         finally:
             self._supply.ended(item)
             del self._busy[item.conversation]
@@ -225,12 +225,13 @@ class Dispatcher:
         if gate.destination.is_sound and not was_sound:
             await self._supply.let_all_go(self._lanes, gate)
 
-    async def _put_off(self, item: Pending) -> None:
+    async def _put_off(self, start: Start) -> None:
         """Have it tried later, however often that takes: its conversation waits meanwhile."""
-        pause = _AFTER_TROUBLE
+        item, pause = start.item, _AFTER_TROUBLE
         while True:
             try:
-                await self._commit(quick(self._recorder.put_off(item, now=self._clock())))
+                work = self._recorder.put_off(item, start.gate, now=self._clock())
+                await self._commit(quick(work))
             except Exception:
                 log.exception("dispatcher.not_put_off", subject=item.subject)
                 await asyncio.sleep(pause.total_seconds())

@@ -38,6 +38,7 @@ class Gate:
         "_witnesses",
         "api_key",
         "destination",
+        "failed_at",
         "in_flight",
         "succeeded_at",
         "url",
@@ -49,6 +50,7 @@ class Gate:
         self.destination = destination
         self.in_flight = 0
         self.succeeded_at: Moment | None = None
+        self.failed_at = Moment(0)
         self._limits = limits
         self._tokens = 1.0
         self._refilled_at: Moment | None = None
@@ -119,8 +121,10 @@ class Gate:
         if attempt.outcome.is_final:
             self.succeeded_at = now
             self._witnesses.clear()
-        elif self.destination.failures > before.failures:
-            self._witnesses.add(conversation)
+        else:
+            self.failed_at = now
+            if self.destination.failures > before.failures:
+                self._witnesses.add(conversation)
         return _worth_keeping(before) != _worth_keeping(self.destination)
 
     def abandon(self) -> None:
@@ -183,14 +187,17 @@ class Gates:
             if paused_at is not None and key not in kept and now >= after(paused_at, _LATE):
                 gate.learn(Destination())
 
-    def forget_idle(self, used: Container[Gate], kept: Container[tuple[str, str]]) -> None:
+    def forget_idle(
+        self, used: Container[Gate], kept: Container[tuple[str, str]], *, since: Moment
+    ) -> None:
         """Drop gates beyond `GATES_KEPT` that nothing goes through.
 
-        But for those that something is wrong with and kept of.
+        But for those that something is wrong with and was kept of by `since`, or is wrong since.
         """
         if len(self._gates) <= GATES_KEPT:
             return
         for key, gate in list(self._gates.items()):
-            is_wanted = key in kept and not gate.destination.is_sound
-            if gate not in used and not gate.in_flight and not is_wanted:
+            is_wanted = key in kept or gate.failed_at >= since
+            is_in_use = gate in used or gate.in_flight
+            if not is_in_use and (gate.destination.is_sound or not is_wanted):
                 del self._gates[key]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import structlog
 
 from jackfield.clock import Moment
@@ -22,6 +24,14 @@ SLICES_AT_ONCE = 50
 """Of a lane so many slices are given up before what is to be released has its turn."""
 
 
+class Behind(NamedTuple):
+    """A lane behind the pause of a tenant's URL."""
+
+    api_key: str
+    url: str
+    lane: int
+
+
 class Overdue:
     """Looks behind every pause for what waited too long."""
 
@@ -40,12 +50,19 @@ class Overdue:
             for (api_key, url), destination in page.items():
                 if destination.paused_at is not None:
                     for lane in await self._store.read(self._destinations.lanes(api_key, url)):
-                        is_all &= await self._give_up_in(lane, before=before, now=now)
+                        behind = Behind(api_key, url, lane)
+                        is_all &= await self._give_up_in(behind, before=before, now=now)
         return is_all
 
-    async def _give_up_in(self, lane: int, *, before: Moment, now: Moment) -> bool:
+    async def _give_up_in(self, behind: Behind, *, before: Moment, now: Moment) -> bool:
         for _ in range(SLICES_AT_ONCE):
-            work = _slice(lane, before=before, now=now, deliveries=self._deliveries)
+            work = give_up_slice(
+                behind,
+                before=before,
+                now=now,
+                deliveries=self._deliveries,
+                destinations=self._destinations,
+            )
             count = await self._store.commit(alone(work))
             if not count:
                 return True
@@ -54,15 +71,26 @@ class Overdue:
 
 
 @unit
-def _slice(lane: int, *, before: Moment, now: Moment, deliveries: Deliveries) -> Steps[int]:
-    """Let some of a lane be dead; return how many, 0 where nothing is left.
+def give_up_slice(
+    behind: Behind,
+    *,
+    before: Moment,
+    now: Moment,
+    deliveries: Deliveries,
+    destinations: Destinations,
+) -> Steps[int]:
+    """Let some of a lane be dead; return how many, 0 where nothing is left, or all may go again.
 
     Of a conversation only the first can be seen, and its end calls the next.
     """
     gone = 0
+    if not (yield from destinations.is_paused(behind.api_key, behind.url)):
+        return gone
     for _ in range(ROUNDS):
         limit = SLICE - gone
-        count = yield from deliveries.expire(lane, begun_before=before, now=now, limit=limit)
+        count = yield from deliveries.expire(
+            behind.lane, begun_before=before, now=now, limit=limit
+        )
         gone += count
         if not count or gone >= SLICE:
             break

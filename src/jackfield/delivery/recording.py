@@ -42,7 +42,7 @@ class Recorder:
         return self._record(item, attempt, gate, now=now, has_changed=has_changed)
 
     @unit
-    def put_off(self, item: Pending, *, now: Moment) -> Steps[None]:
+    def put_off(self, item: Pending, gate: Gate, *, now: Moment) -> Steps[None]:
         """Have an item tried later, as after any attempt, of which the end cannot be recorded.
 
         The error is ours, so nothing is learned of its URL; what has an end already keeps it.
@@ -54,7 +54,7 @@ class Recorder:
             outcome=Outcome.BROKE,
             detail="how it ended could not be recorded; the gateway's log says why",
         )
-        due_at = retry_at(attempt, since=item.since, now=now, spread=_spread())
+        due_at = self._retry_at(item, attempt, gate, now=now)
         if due_at is None:
             yield from self._deliveries.give_up(item, attempt, now=now)
         else:
@@ -93,19 +93,23 @@ class Recorder:
         if attempt.outcome is Outcome.GONE:
             # It is the first to go when the URL is resumed.
             return self._postponed(item, attempt, due_at=now, failing_since=None)
-        due_at = retry_at(
-            attempt,
-            since=item.since,
-            resumed_at=gate.destination.resumed_at,
-            now=now,
-            spread=_spread(),
-        )
+        due_at = self._retry_at(item, attempt, gate, now=now)
         if due_at is None:
             return self._deliveries.give_up(item, attempt, now=now)
         failing_since = self._failing_since(item, attempt, gate)
         if failing_since is not None and self._holds_up(failing_since, gate, now):
             return self._deliveries.set_aside(item, attempt, due_at=due_at, now=now)
         return self._postponed(item, attempt, due_at=due_at, failing_since=failing_since)
+
+    @staticmethod
+    def _retry_at(item: Pending, attempt: Attempt, gate: Gate, *, now: Moment) -> Moment | None:
+        return retry_at(
+            attempt,
+            since=item.since,
+            resumed_at=gate.destination.resumed_at,
+            now=now,
+            spread=random.uniform(0, SPREAD),  # noqa: S311 -- spreads a crowd, keeps no secret
+        )
 
     @unit
     def _postponed(
@@ -137,7 +141,3 @@ class Recorder:
 def _is_copy(item: Pending, gate: Gate) -> bool:
     """Return whether it goes to a test URL: whoever made the copy can make another."""
     return item.lane == lane(gate.api_key, gate.url)
-
-
-def _spread() -> float:
-    return random.uniform(0, SPREAD)  # noqa: S311 -- spreads a crowd, keeps no secret

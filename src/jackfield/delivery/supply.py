@@ -260,7 +260,7 @@ class Supply:
                 await asyncio.sleep(0)  # a read of SQLite's does not give way by itself
         lanes.forget_idle()
         used = {lane.gate for lane in lanes.known() if lane.gate is not None}
-        self._gates.forget_idle(used, kept)
+        self._gates.forget_idle(used, kept, since=now)
 
     async def _find(self, lanes: Lanes, now: Moment) -> None:
         """Take up what was found of lanes with something to do, when it is known."""

@@ -49,7 +49,8 @@ _NOTE = Prepared(
         destinations.c.api_key == bindparam("of_api_key"),
         destinations.c.url == bindparam("of_url"),
     )
-    .values({name: bindparam(f"new_{name}") for name in _DOING}),
+    .values({name: bindparam(f"new_{name}") for name in _DOING})
+    .returning(destinations.c.url),
 )
 
 _paused = insert(destinations).values(
@@ -88,6 +89,14 @@ _RESUME = Prepared(
         resumed_at=bindparam("now"),
     )
     .returning(destinations.c.url),
+)
+
+_PAUSED = Prepared(
+    select(destinations.c.paused_at).where(
+        destinations.c.api_key == bindparam("api_key"),
+        destinations.c.url == bindparam("url"),
+        destinations.c.paused_at.is_not(None),
+    ),
 )
 
 _APPLICATIONS = Prepared(
@@ -145,7 +154,9 @@ def remember(api_key: str, url: str, destination: Destination) -> Steps[None]:
 def note(api_key: str, url: str, destination: Destination) -> Steps[None]:
     """See `Destinations.note`."""
     doing = {f"new_{name}": getattr(destination, name) for name in _DOING}
-    yield _NOTE(of_api_key=api_key, of_url=url, **doing)
+    rows = yield _NOTE(of_api_key=api_key, of_url=url, **doing)
+    if not rows and len((yield from lanes(api_key, url))) > 1:
+        yield from remember(api_key, url, destination)
 
 
 @unit
@@ -166,6 +177,12 @@ def pause(api_key: str, url: str, *, because: Paused, now: Moment) -> Steps[bool
     """See `Destinations.pause`."""
     rows = yield _PAUSE(api_key=api_key, url=url, because=because, now=now)
     return bool(rows)
+
+
+@unit
+def is_paused(api_key: str, url: str) -> Steps[bool]:
+    """See `Destinations.is_paused`."""
+    return bool((yield _PAUSED(api_key=api_key, url=url)))
 
 
 @unit

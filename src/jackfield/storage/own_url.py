@@ -25,8 +25,9 @@ _RELEASE_HELD = Prepared(
     .returning(accounts.c.id),
 )
 
-# What another process is releasing to the URL is bound by then, and seen; nobody links one of them
-# before what is held here can be seen. In the order of their numbers, as a slice changes them.
+# What another process is releasing to the URL, or holding again, is bound or held by then, and
+# seen; nobody links one of them before what is held here can be seen. In the order of their
+# numbers, as a slice changes them.
 _LOCK = Prepared(
     select(accounts.c.id)
     .where(accounts.c.api_key == bindparam("of"))
@@ -38,6 +39,7 @@ _LOCK = Prepared(
 @unit
 def release_held(api_key: str) -> Steps[int]:
     """See `Tenants.release_held`."""
+    yield _LOCK(of=api_key)
     rows = yield _RELEASE_HELD(of=api_key)
     return len(rows)
 
