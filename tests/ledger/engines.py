@@ -110,6 +110,11 @@ class Postgres(Engine):
         self._url: str = self._server.get_uri()
         # After a crash it synchronises every file it has, one by one, unless it may all at once.
         await look(self._url, "ALTER SYSTEM SET recovery_init_sync_method = 'syncfs'")
+        # Who commits without waiting for the disk shall have something to lose, however slow the
+        # machine is: else it is written a fifth of a second later.
+        await look(self._url, "ALTER SYSTEM SET wal_writer_delay = '10s'")
+        await look(self._url, "ALTER SYSTEM SET wal_writer_flush_after = '64MB'")
+        await look(self._url, "SELECT pg_reload_conf()")
         await super().open(receivers)
 
     async def empty(self) -> Installation:
