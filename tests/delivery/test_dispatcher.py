@@ -19,6 +19,7 @@ from dispatching import (
     until_nothing_is_left,
     until_recorded,
 )
+from jackfield.clock import now
 from jackfield.deliveries import LONGEST_ATTEMPT, Attempt, Outcome, Pending
 from jackfield.delivery.destinations import Paused
 from jackfield.delivery.dispatcher import BURST
@@ -275,26 +276,30 @@ async def test_an_outcome_that_cannot_be_recorded_does_not_send_without_end(
     assert await states(world) == {"delivered": 1}
 
 
+async def answer_what_no_column_takes(item: Pending, _: str) -> Attempt:
+    return Attempt(
+        tried=item.tries + 1,
+        started_at=now(),
+        milliseconds=1,
+        outcome=Outcome.DELIVERED,
+        detail=object(),  # type: ignore[arg-type] # a bug of ours
+    )
+
+
 async def test_what_cannot_be_recorded_costs_a_turn_as_any_attempt_and_is_given_up_as_any(
     world: World, database_url: str
 ) -> None:
     clock = Clock()
     tried: list[int] = []
 
-    async def answer_what_no_column_takes(item: Pending, _: str) -> Attempt:
+    async def answer_and_note(item: Pending, url: str) -> Attempt:
         tried.append(item.tries)
-        return Attempt(
-            tried=item.tries + 1,
-            started_at=clock(),
-            milliseconds=1,
-            outcome=Outcome.DELIVERED,
-            detail=object(),  # type: ignore[arg-type] # a bug of ours
-        )
+        return await answer_what_no_column_takes(item, url)
 
     await world.tenant()
     page = await world.page(application=await world.application("https://desk.example/in"))
     await world.hear(*[said(text, to=page, by="ann") for text in ("1", "2")], at=clock())
-    dispatcher = dispatcher_of(world, {"deliver": answer_what_no_column_takes}, clock=clock)
+    dispatcher = dispatcher_of(world, {"deliver": answer_and_note}, clock=clock)
     dispatcher.start()
     for times in (1, 2):
         await until_recorded(world, times)
@@ -314,15 +319,6 @@ async def test_what_cannot_be_recorded_has_24_hours_from_when_its_url_was_resume
     world: World,
 ) -> None:
     clock, url = Clock(), "https://desk.example/in"
-
-    async def answer_what_no_column_takes(item: Pending, _: str) -> Attempt:
-        return Attempt(
-            tried=item.tries + 1,
-            started_at=clock(),
-            milliseconds=1,
-            outcome=Outcome.DELIVERED,
-            detail=object(),  # type: ignore[arg-type] # a bug of ours
-        )
 
     await world.tenant()
     page = await world.page(application=await world.application(url))
