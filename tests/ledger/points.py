@@ -8,7 +8,7 @@ from random import Random
 from signal import SIGKILL, SIGTERM
 from typing import Any, Final
 
-from databases import change, look
+from databases import look
 from jackfield.crashpoints import Crashpoint
 from ledger import manners
 from ledger.ageing import pass_days
@@ -17,7 +17,7 @@ from ledger.engines import Engine
 from ledger.installation import Installation
 from ledger.logs import Request
 from ledger.manners import Manner, Manners
-from storage.test_schema import TO_THE_FIRST_SCHEMA
+from older_schemas import STEPS, go_back
 
 _PATIENCE: Final = 3.0
 """Seconds after the last news for a point to be reached."""
@@ -142,8 +142,7 @@ class Upgrading(Fault):
         """See `Fault`: go back to the first schema, unless the last run never left it."""
         url = campaign.installation.database_url
         if await look(url, "SELECT version_num FROM alembic_version") != [("0001",)]:
-            for statement in filter(str.strip, TO_THE_FIRST_SCHEMA.split(";")):
-                await change(url, statement)
+            await go_back(url, *STEPS)
 
     async def strike(self, run: Run) -> None:
         """See `Fault`."""

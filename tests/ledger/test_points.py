@@ -14,6 +14,7 @@ from ledger.points import (
     Sweeping,
     Unanswered,
     Unscheduled,
+    Upgrading,
 )
 from ledger.session import Session
 
@@ -44,6 +45,17 @@ async def test_a_migration_that_is_killed_goes_on_at_the_next_start(
 
     assert taken.account.findings == []
     assert all(one.is_struck for one in taken.results)
+    assert taken.account.total()["acknowledged"] > 20
+
+
+@ENGINES
+async def test_an_older_database_that_is_killed_while_it_gets_newer_keeps_what_waits_in_it(
+    session: Session, engine: str
+) -> None:
+    taken = await session.take([Upgrading()] * 5, engine=engine, first_seed=1)
+
+    assert taken.account.findings == []
+    assert {one.is_struck for one in taken.results} == {True, False}
     assert taken.account.total()["acknowledged"] > 20
 
 

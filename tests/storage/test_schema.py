@@ -25,6 +25,7 @@ from jackfield.problems import Unavailable
 from jackfield.storage import kept
 from jackfield.storage.schema import HEAD, SchemaError, migrate_postgres, migrate_sqlite
 from jackfield.storage.tables import metadata, of_postgres
+from older_schemas import STEPS, TO_THE_SECOND, TO_THE_THIRD, go_back
 from world import World, said
 
 
@@ -166,36 +167,6 @@ async def test_a_url_may_say_what_only_the_driver_knows(postgres_server: str) ->
     assert versions == [(HEAD,)]
 
 
-TO_THE_THIRD_SCHEMA = """
-DROP TABLE withdrawals;
-DROP INDEX ix_deliveries_held_since;
-DROP INDEX ix_pending_account;
-CREATE INDEX ix_pending_account_id ON pending (account_id);
-DROP INDEX ix_pending_conversation;
-CREATE INDEX ix_pending_conversation_number ON pending (conversation, number);
-"""
-
-TO_THE_SECOND_SCHEMA = """
-UPDATE alembic_version SET version_num = '0002'
-"""
-
-TO_THE_FIRST_SCHEMA = """
-DROP INDEX ix_pending_first; DROP INDEX ix_pending_again; DROP INDEX ix_pending_account_id;
-ALTER TABLE pending DROP COLUMN lane; ALTER TABLE pending DROP COLUMN account_id;
-ALTER TABLE pending DROP COLUMN failing_since;
-CREATE INDEX ix_pending_due ON pending (due_at, number) WHERE due_at IS NOT NULL;
-DROP INDEX ix_deliveries_api_key_number; DROP INDEX ix_deliveries_dead;
-ALTER TABLE deliveries DROP COLUMN url; ALTER TABLE deliveries DROP COLUMN aside_at;
-ALTER TABLE destinations DROP COLUMN resumed_at;
-UPDATE alembic_version SET version_num = '0001'
-"""
-
-
-async def go_back(database_url: str, *steps: str) -> None:
-    for statement in filter(str.strip, ";".join(steps).split(";")):
-        await change(database_url, statement)
-
-
 async def test_what_waited_when_lanes_came_is_found_in_its_own(
     world: World, database_url: str
 ) -> None:
@@ -205,7 +176,7 @@ async def test_what_waited_when_lanes_came_is_found_in_its_own(
     await world.hear(said("one", to=linked), said("two", to=unlinked), said("three", to=linked))
     query = "SELECT number, lane, account_id FROM pending ORDER BY number"
     before = await look(database_url, query)
-    await go_back(database_url, TO_THE_THIRD_SCHEMA, TO_THE_FIRST_SCHEMA)
+    await go_back(database_url, *STEPS)
 
     store = await open_store(database_url)
     await store.close()
@@ -238,7 +209,7 @@ async def test_an_event_is_known_again_whatever_its_key_was_kept_as_before(
         )
 
     for _ in range(2):
-        await go_back(database_url, TO_THE_THIRD_SCHEMA, TO_THE_SECOND_SCHEMA)
+        await go_back(database_url, TO_THE_THIRD, TO_THE_SECOND)
         store = await open_store(database_url)
         await store.close()
     again = await world.hear(*events)
