@@ -160,9 +160,7 @@ class _Connection(asyncio.Protocol):
         if self._answering is not None:
             self._answering.cancel()
         if self._request is not None:
-            # Some answers never end: whoever reads enough of one has it.
-            is_accepted = self._request.manner is Manner.ENDLESS
-            self._applications.end(self._request, is_accepted=is_accepted)
+            self._applications.end(self._request, is_accepted=False)
         self._applications.leave(self)
 
     def data_received(self, data: bytes) -> None:
@@ -194,6 +192,10 @@ class _Connection(asyncio.Protocol):
                     self.hang_up()
                 else:
                     self._write(piece)
+                if request.manner is Manner.ENDLESS:
+                    # Whoever has read enough of it has it, and how much that is nobody here knows.
+                    # The connection's end may be seen only after the next message has arrived.
+                    self._applications.end(request, is_accepted=True)
         self._applications.end(request, is_accepted=request.manner.is_acceptance)
 
     def _write(self, piece: bytes) -> None:
