@@ -14,6 +14,7 @@ from benchmarks.servers import gateway
 from benchmarks.speed import webhook
 
 OUTAGE_RATE = 100
+BESIDE_RATE = 10
 WITHDRAWN = 100_000
 ATTEMPT = 20
 """Seconds that an attempt can last, and some more."""
@@ -68,19 +69,32 @@ def hanging(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
 
 
 def outage(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
-    """R11: an application is down for so long at 100/s, and comes back."""
-    number = OUTAGE_RATE * seconds
-    with gateway(environ) as ours, hearing(status=503) as application:
+    """R9, R11: an application is down for so long at 100/s, and comes back; another goes on."""
+    minute, number = OUTAGE_RATE * 60, OUTAGE_RATE * seconds
+    rate = OUTAGE_RATE + BESIDE_RATE
+    with gateway(environ) as ours, hearing() as application, hearing() as prompt:
         register(ours, "3001", application.url)
-        send(ours, messages("3001", number, people=1_000), rate=OUTAGE_RATE)
+        register(ours, "3002", prompt.url)
+        quiet = lags_of(ours, prompt, _of_both("up", 60), rate=rate, expected=BESIDE_RATE * 60)
+        application.until(minute)
+        application.become(503)
+        beside = lags_of(
+            ours, prompt, _of_both("down", seconds), rate=rate, expected=BESIDE_RATE * seconds
+        )
         refused = application.counts()[2]
         back = time.monotonic()
         application.become(200)
-        application.until(number, seconds=900)
-        moments = application.moments()
+        application.until(minute + number, seconds=900)
+        moments = application.moments()[minute:]
         first = min(moments)
         by_second = Counter(int(moment - first) for moment in moments)
         gently = sum(by_second[second] for second in range(60))
+        yield Finding(
+            "R9",
+            f"accepted to heard by another application, while one is down for {seconds} s",
+            f"{tail(beside)}; before that {tail(quiet)}",
+            "99% ≤ 1.2 of before",
+        )
         yield Finding(
             "R11",
             f"down for {seconds} s at {OUTAGE_RATE}/s, {number:,} waiting",
@@ -89,6 +103,18 @@ def outage(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
             f"{max(moments) - back:.0f} s after it came back, {application.inversions()} early",
             "first minute ≤ 100/s, drained ≤ 900 s",
         )
+
+
+def _of_both(prefix: str, seconds: int) -> list[bytes]:
+    """Return what is said to both applications in so many seconds, the other's among the one's."""
+    one = messages("3001", OUTAGE_RATE * seconds, people=1_000, prefix=prefix)
+    other = messages("3002", BESIDE_RATE * seconds, people=100, prefix=f"beside{prefix}")
+    share = OUTAGE_RATE // BESIDE_RATE
+    return [
+        each
+        for number, beside in enumerate(other)
+        for each in (*one[number * share : (number + 1) * share], beside)
+    ]
 
 
 def withdrawal(environ: Mapping[str, str], seconds: int) -> Iterator[Finding]:
