@@ -44,6 +44,11 @@ async def copy_to(world: World, database_url: str, url: str) -> None:
     await replaying_in(world).one(original, among=Selection(api_key=ACME), to=url)
 
 
+async def wait(_: Received) -> int:
+    """Answer that it is too much for now."""
+    return 429
+
+
 async def test_a_copy_that_is_answered_410_is_dead_and_its_url_is_not_paused(
     world: World, database_url: str
 ) -> None:
@@ -63,9 +68,6 @@ async def test_a_copy_that_is_answered_410_is_dead_and_its_url_is_not_paused(
 async def test_nothing_is_kept_of_a_test_url_that_wants_time(
     world: World, database_url: str
 ) -> None:
-    async def wait(_: Received) -> int:
-        return 429
-
     async with Receiver(wait) as trial:
         await copy_to(world, database_url, trial.url)
         async with dispatching(world):
@@ -77,9 +79,6 @@ async def test_nothing_is_kept_of_a_test_url_that_wants_time(
 async def test_what_a_copy_learns_of_a_url_that_an_application_has_is_kept(
     world: World, database_url: str
 ) -> None:
-    async def wait(_: Received) -> int:
-        return 429
-
     async with Receiver(wait) as trial:
         await copy_to(world, database_url, trial.url)
         await world.application(trial.url)
