@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
@@ -85,6 +86,13 @@ def test_every_module_opens_with_one_sentence_that_says_its_job() -> None:
             faults.append(f"{path.relative_to(ROOT)}: {first[:60]}")
 
     assert faults == []
+
+
+def test_every_module_of_tests_has_a_name_of_its_own() -> None:
+    """Of two with one name, a run of everything takes up only the first, and fails."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+
+    assert [name for name, number in names.items() if number > 1] == []
 
 
 def test_a_module_can_be_read_in_one_sitting() -> None:
