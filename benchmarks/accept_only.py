@@ -12,6 +12,7 @@ import uvloop
 
 from jackfield import app
 from jackfield.accounts import Account, Provider, Standing
+from jackfield.clock import Moment
 from jackfield.http_side import http_side
 from jackfield.inbound import Accepted
 from jackfield.settings import Settings
@@ -40,6 +41,11 @@ class AnswersAtOnce:
 
     def __init__(self, store: OpenStore) -> None:
         self._store = store
+
+    @property
+    def committing_since(self) -> Moment | None:
+        """Say that nothing is being stored."""
+        return None
 
     async def read(self, work: Unit[Result]) -> Result:
         """Read from the store."""

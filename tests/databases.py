@@ -11,16 +11,19 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from jackfield.clock import Clock, now
 from jackfield.metrics import Metrics
 from jackfield.storage.opening import OpenStore, open_postgres, open_sqlite
 
 
-async def open_store(database_url: str, *, metrics: Metrics | None = None) -> OpenStore:
+async def open_store(
+    database_url: str, *, metrics: Metrics | None = None, clock: Clock = now
+) -> OpenStore:
     """Open the store that a database URL names."""
     if database_url.startswith("sqlite:///"):
         path = Path(database_url.removeprefix("sqlite:///"))
-        return await open_sqlite(path, metrics=metrics or Metrics())
-    return await open_postgres(database_url, readers=2, metrics=metrics or Metrics())
+        return await open_sqlite(path, metrics=metrics or Metrics(), clock=clock)
+    return await open_postgres(database_url, readers=2, metrics=metrics or Metrics(), clock=clock)
 
 
 def with_database(url: str, name: str) -> str:

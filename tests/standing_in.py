@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from jackfield.clock import Moment
 from jackfield.metrics import Figure
 from jackfield.storage.opening import OpenStore
 from jackfield.units import Result, Unit
@@ -15,6 +16,10 @@ class StandIn:
     """Passes everything on; closing leaves the real store open."""
 
     store: OpenStore
+
+    @property
+    def committing_since(self) -> Moment | None:
+        return self.store.committing_since
 
     async def commit(self, work: Unit[Result]) -> Result:
         return await self.store.commit(work)

@@ -19,8 +19,8 @@ from jackfield.messages import Event, InboundMessage, Reading, Text
 from jackfield.provider_apps import SecretRole
 from jackfield.sealing import Keyring
 from jackfield.storage import accounts, applications, arrivals, provider_apps, tenants
+from jackfield.storage.opening import OpenStore
 from jackfield.tenants import Tenant, signature_secret_place
-from jackfield.units import Store
 
 SIGNATURE_SECRET = "a signature secret that is long enough to sign with"
 MASTER_KEY = bytes(range(32))
@@ -46,7 +46,7 @@ class Clock:
 class World:
     """What a test finds there: a store with one provider app that serves everybody."""
 
-    store: Store
+    store: OpenStore
     keys: Keyring = field(default_factory=lambda: Keyring([MASTER_KEY]))
     provider_app_id: int = 0
 

@@ -117,7 +117,7 @@ async def build(settings: Settings, *, clock: Clock = wall_clock.now) -> Gateway
     or the key cannot be used; both say what to do.
     """
     metrics = Metrics()
-    store = await _open_store(settings, metrics=metrics)
+    store = await _open_store(settings, metrics=metrics, clock=clock)
     try:
         check = await store.read(keyring.check())
         keys = Keyring(_master_keys(settings, is_new=check is None))
@@ -212,10 +212,12 @@ def standing_of_new_accounts(settings: Settings) -> Standing:
     return Standing.VOUCHED if trusts else Standing.CLAIMED
 
 
-async def _open_store(settings: Settings, *, metrics: Metrics) -> OpenStore:
+async def _open_store(settings: Settings, *, metrics: Metrics, clock: Clock) -> OpenStore:
     if settings.sqlite_file is not None:
-        return await open_sqlite(settings.sqlite_file, metrics=metrics)
-    return await open_postgres(settings.database_url, readers=settings.pool, metrics=metrics)
+        return await open_sqlite(settings.sqlite_file, metrics=metrics, clock=clock)
+    return await open_postgres(
+        settings.database_url, readers=settings.pool, metrics=metrics, clock=clock
+    )
 
 
 def key_file(settings: Settings) -> Path | None:

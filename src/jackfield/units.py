@@ -25,6 +25,8 @@ from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from functools import partial, wraps
 from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar
 
+from jackfield.clock import Moment
+
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
 Arguments = ParamSpec("Arguments")
@@ -150,5 +152,17 @@ class Surveyed(Protocol):
 
         However long it takes, the event loop and the writer do not wait for it. Raises
         `Unavailable` when the database cannot be read.
+        """
+        ...
+
+
+class Committing(Protocol):
+    """Where it is known how long what is being stored has been waiting for that."""
+
+    @property
+    def committing_since(self) -> Moment | None:
+        """When the oldest unit was handed in whose commit has not ended; None where all have.
+
+        A look that begins now may miss what was handed in then, and nothing older.
         """
         ...

@@ -20,6 +20,8 @@ LANES = {7: Moment(3)}
 class Crawling:
     """A store that answers when it is told to."""
 
+    committing_since = None
+
     def __init__(self) -> None:
         self.may_answer = asyncio.Event()
         self.may_answer.set()

@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from jackfield.accounts import Accounts
 from jackfield.applications import Applications
+from jackfield.clock import Moment
 from jackfield.deliveries import Attempt, Deliveries, Elsewhere, Pending
 from jackfield.delivery.destinations import Destinations, Limits
 from jackfield.delivery.dispatcher import Dispatcher
@@ -75,9 +76,11 @@ class Mortal:
     is answered. Who sets an event of `turns` lets it go on.
     """
 
-    def __init__(self, store: Store, *, is_paced: bool = False) -> None:
+    def __init__(self, store: Store, *, clock: Clock, is_paced: bool = False) -> None:
         self._store = store
+        self._clock = clock
         self._is_paced = is_paced
+        self._committing: dict[object, Moment] = {}
         self.turns: list[asyncio.Event] = []
         self.is_dead = False
         self.begun = 0
@@ -92,7 +95,19 @@ class Mortal:
         self._commits_left = number
         self._is_last_one_kept = is_kept
 
+    @property
+    def committing_since(self) -> Moment | None:
+        return min(self._committing.values(), default=None)
+
     async def commit(self, work: Unit[Result]) -> Result:
+        this = object()
+        self._committing[this] = self._clock()
+        try:
+            return await self._committed(work)
+        finally:
+            del self._committing[this]
+
+    async def _committed(self, work: Unit[Result]) -> Result:
         if not self.is_dead and self._commits_left is not None:
             self._commits_left -= 1
             if not self._commits_left:
@@ -196,7 +211,7 @@ class Process:
         is_paced: bool = False,
         order_hold: timedelta = ORDER_HOLD,
     ) -> None:
-        self.store = Mortal(store, is_paced=is_paced)
+        self.store = Mortal(store, clock=clock, is_paced=is_paced)
         self.flights: list[Flight] = []
         self._parts = parts
         self._clock = clock

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from jackfield.clock import Clock, Moment, after
 from jackfield.deliveries import Deliveries
-from jackfield.units import Store
+from jackfield.delivery.floors import CommittingStore, seen_until
 
 PATIENCE = timedelta(milliseconds=50)
 """So long a search is waited for; whoever looks for what is due need not wait longer."""
@@ -27,21 +27,21 @@ MOST_REST = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The lanes with something to do, each with when its earliest is due, as of `since`."""
+    """The lanes with something to do, each with when its earliest is due, of all seen `until`."""
 
-    since: Moment
+    until: Moment
     earliest: Mapping[int, Moment]
 
 
 class Finder:
     """Searches when it is asked to, one search at a time."""
 
-    def __init__(self, store: Store, deliveries: Deliveries, *, clock: Clock) -> None:
+    def __init__(self, store: CommittingStore, deliveries: Deliveries, *, clock: Clock) -> None:
         self._store = store
         self._deliveries = deliveries
         self._clock = clock
         self._search: asyncio.Task[Mapping[int, Moment]] | None = None
-        self._since = Moment(0)
+        self._since = self._until = Moment(0)
         self._rests_until = Moment(0)
         self._is_called = True
         self._ended: Callable[[], None] | None = None
@@ -80,7 +80,8 @@ class Finder:
             is_put_back = now < self._since  # the clock
             if not self._is_called and not is_put_back and now < self._rests_until:
                 return None
-            self._since, self._is_called = now, False
+            self._since, self._until = now, seen_until(self._store, now)
+            self._is_called = False
             self._search = asyncio.create_task(self._asked(), name="finder")
             await asyncio.wait({self._search}, timeout=PATIENCE.total_seconds())
             if not self._search.done() and self._ended is not None:
@@ -92,7 +93,7 @@ class Finder:
         took = self._clock() - self._since
         rest = min(SPACING * timedelta(milliseconds=took), MOST_REST)
         self._rests_until = after(self._clock(), rest)
-        return Found(self._since, earliest)
+        return Found(self._until, earliest)
 
     def _say(self, search: asyncio.Task[Mapping[int, Moment]]) -> None:
         if not search.cancelled():

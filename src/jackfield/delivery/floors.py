@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Protocol
 
 from jackfield.clock import Moment, after
+from jackfield.units import Committing, Store
 
 LEAST_SLACK = timedelta(seconds=2)
-"""What is due this much earlier than anything was may still appear: stored late, by another clock.
+"""What is due this much earlier than anything was may still appear: by another process, or clock.
 
 A survey finds whatever is older, and from then on the slack is as much as that asks for.
 """
@@ -21,6 +23,19 @@ MOST_SLACK = timedelta(minutes=1)
 
 _NARROWING = 0.9
 """What is left of a wider slack after a survey that found nothing late."""
+
+
+class CommittingStore(Store, Committing, Protocol):
+    """A store of which it is known what it is storing yet."""
+
+
+def seen_until(store: Committing, now: Moment) -> Moment:
+    """Return up to when a look that begins at `now` sees all that this process stores.
+
+    What it is storing yet may be due since it was handed in, however long storing it takes.
+    """
+    since = store.committing_since
+    return now if since is None else min(since, now)
 
 
 class Floors:
@@ -44,14 +59,17 @@ class Floors:
         """Return from where on a lane is to be looked at."""
         return self._of.get(lane, self._of_others)
 
-    def looked(self, lane: int, earliest: Moment | None, now: Moment) -> None:
-        """Note what a look at `now` found to be the earliest of a lane; None where it is empty."""
-        self._of[lane] = self._below(earliest, now)
+    def looked(self, lane: int, earliest: Moment | None, until: Moment) -> None:
+        """Note the earliest that a look found of a lane, None where it is empty.
 
-    def surveyed(self, earliest: Mapping[int, Moment], since: Moment) -> None:
+        `until` is what it saw; see `seen_until`.
+        """
+        self._of[lane] = self._below(earliest, until)
+
+    def surveyed(self, earliest: Mapping[int, Moment], until: Moment) -> None:
         """Note the earliest of every lane that has something: all that there was, however late.
 
-        `since` is when the survey began.
+        `until` is what the survey saw; see `seen_until`.
         """
         late = max(
             (
@@ -64,8 +82,8 @@ class Floors:
             self._slack = min(self._slack + timedelta(milliseconds=2 * late), MOST_SLACK)
         else:
             self._slack = max(self._slack * _NARROWING, LEAST_SLACK)
-        self._of_others = self._below(None, since)
-        self._of = {lane: self._below(moment, since) for lane, moment in earliest.items()}
+        self._of_others = self._below(None, until)
+        self._of = {lane: self._below(moment, until) for lane, moment in earliest.items()}
 
-    def _below(self, earliest: Moment | None, now: Moment) -> Moment:
-        return after(now if earliest is None else min(earliest, now), -self._slack)
+    def _below(self, earliest: Moment | None, until: Moment) -> Moment:
+        return after(until if earliest is None else min(earliest, until), -self._slack)

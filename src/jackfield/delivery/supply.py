@@ -13,13 +13,13 @@ from jackfield.clock import Clock, Moment, after
 from jackfield.deliveries import Deliveries, Pending, Target
 from jackfield.delivery.destinations import Destinations, Limits
 from jackfield.delivery.finding import Finder
-from jackfield.delivery.floors import Floors
+from jackfield.delivery.floors import CommittingStore, Floors, seen_until
 from jackfield.delivery.gates import Gate, Gates
 from jackfield.delivery.lanes import Lane, Lanes
 from jackfield.delivery.numbers import Numbers
 from jackfield.delivery.remembered import pages_of
 from jackfield.problems import Unavailable
-from jackfield.units import Store, Unit, quick
+from jackfield.units import Unit, quick
 
 log = structlog.get_logger()
 
@@ -40,7 +40,7 @@ class Supply:
 
     def __init__(
         self,
-        store: Store,
+        store: CommittingStore,
         deliveries: Deliveries,
         destinations: Destinations,
         *,
@@ -122,12 +122,14 @@ class Supply:
         if not dry:
             return
         self._ended.clear()
+        until = seen_until(self._store, now)
         for lane in dry:
             lanes.looking(lane)
         wanted = {lane.number: WINDOW + lane.in_flight for lane in dry}
         try:
             found = await self._look(wanted)
             for lane in dry:
+                self._note(lane, found[lane.number], until=until, now=now)
                 await self._fill(lanes, lane, found[lane.number], busy=busy, now=now)
         except BaseException:
             for lane in dry:
@@ -188,7 +190,6 @@ class Supply:
         now: Moment,
     ) -> None:
         window = WINDOW + lane.in_flight
-        self._note(lane.number, items, window, now)
         due = [item for item in items if item.due_at <= now]
         firsts = sum(not item.tries for item in due)
         is_all = firsts < window and len(due) - firsts < window
@@ -207,12 +208,14 @@ class Supply:
             *[self._store.commit(self._deliveries.wait_behind(item)) for item in behind]
         )
 
-    def _note(self, lane: int, items: Sequence[Pending], window: int, now: Moment) -> None:
+    def _note(self, lane: Lane, items: Sequence[Pending], *, until: Moment, now: Moment) -> None:
         """Remember of a look what spares the next one reading what is done with."""
-        self._floors.looked(lane, min((item.due_at for item in items), default=None), now)
+        earliest = min((item.due_at for item in items), default=None)
+        self._floors.looked(lane.number, earliest, until)
+        window = WINDOW + lane.in_flight
         firsts = sum(not item.tries for item in items)
         is_all = firsts < window and len(items) - firsts < window
-        self._numbers.looked(lane, items, is_all=is_all, now=now)
+        self._numbers.looked(lane.number, items, is_all=is_all, now=now)
 
     def _sorted(
         self, due: Sequence[Pending], *, busy: Collection[int], is_all: bool
@@ -269,7 +272,7 @@ class Supply:
         found = await self._finder.find(now)
         if found is None:
             return
-        self._floors.surveyed(found.earliest, found.since)
+        self._floors.surveyed(found.earliest, found.until)
         for number, earliest in found.earliest.items():
             lane = lanes.find(number)
             if earliest > now:

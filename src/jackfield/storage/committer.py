@@ -10,8 +10,10 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
+from jackfield.clock import Clock, Moment
 from jackfield.metrics import Metrics
 from jackfield.problems import Unavailable
 from jackfield.units import Counted, Result, Unit
@@ -64,26 +66,47 @@ Gives one `Ended` for each unit, in order, and raises nothing of a unit's.
 """
 
 
+class _Given(NamedTuple):
+    """A unit that was handed in, when, and who waits for its end."""
+
+    work: Unit[Any]
+    future: asyncio.Future[Any]
+    at: Moment
+
+
 class Committer:
     """Gathers units into batches for one writer."""
 
     def __init__(
-        self, run_batch: RunBatch, *, metrics: Metrics, most_quick: int = LARGEST_BATCH
+        self,
+        run_batch: RunBatch,
+        *,
+        clock: Clock,
+        metrics: Metrics,
+        most_quick: int = LARGEST_BATCH,
     ) -> None:
         """Take `most_quick`: so many quick units go together at most, and of others more."""
         self._run_batch = run_batch
         self._most_quick = most_quick
+        self._clock = clock
         self._metrics = metrics
-        self._waiting: deque[tuple[Unit[Any], asyncio.Future[Any]]] = deque()
+        self._waiting: deque[_Given] = deque()
+        self._batch: Sequence[_Given] = ()
         self._writing: asyncio.Task[None] | None = None
         self._closed = False
+
+    @property
+    def since(self) -> Moment | None:
+        """When the oldest unit was handed in that has not ended; None where all have."""
+        oldest = next(chain(self._batch, self._waiting), None)
+        return None if oldest is None else oldest.at
 
     async def commit(self, work: Unit[Result]) -> Result:
         """Return the result of `work` once it is durable; see `Store.commit`."""
         if self._closed:
             raise Unavailable("The store is closing; try again shortly.")
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((work, future))
+        self._waiting.append(_Given(work, future, self._clock()))
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
         return await future
@@ -97,21 +120,22 @@ class Committer:
     async def _write(self) -> None:
         try:
             while self._waiting:
-                batch = self._gather()
+                self._batch = batch = self._gather()
                 with self._metrics.commit_seconds.time():
-                    ended = await self._run([work for work, _ in batch])
+                    ended = await self._run([given.work for given in batch])
                 self._metrics.commit_batch_size.observe(len(batch))
-                for (_, future), end in zip(batch, ended, strict=True):
-                    _answer(future, end)
+                for given, end in zip(batch, ended, strict=True):
+                    _answer(given.future, end)
                 self._metrics.tallied(tallies_of(ended))
         finally:
+            self._batch = ()
             self._writing = None
 
-    def _gather(self) -> list[tuple[Unit[Any], asyncio.Future[Any]]]:
+    def _gather(self) -> list[_Given]:
         batch = [self._waiting.popleft()]
-        most = self._most_quick if batch[0][0].is_quick else LARGEST_BATCH
+        most = self._most_quick if batch[0].work.is_quick else LARGEST_BATCH
         while self._waiting and len(batch) < most:
-            if not _go_together(batch[-1][0], self._waiting[0][0]):
+            if not _go_together(batch[-1].work, self._waiting[0].work):
                 break
             batch.append(self._waiting.popleft())
         return batch

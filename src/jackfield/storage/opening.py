@@ -8,15 +8,16 @@ import os
 from pathlib import Path
 from typing import IO, Protocol
 
+from jackfield.clock import Clock, now
 from jackfield.keeping.watch import Engine
 from jackfield.metrics import Metrics
 from jackfield.problems import Unavailable
 from jackfield.storage.schema import migrate_postgres, migrate_sqlite
 from jackfield.storage.sqlite import SqliteStore
-from jackfield.units import Store
+from jackfield.units import Committing, Store
 
 
-class OpenStore(Store, Engine, Protocol):
+class OpenStore(Store, Committing, Engine, Protocol):
     """A store that can be surveyed, and must be closed."""
 
     async def close(self) -> None:
@@ -55,10 +56,10 @@ class DataDirectoryLock:
         self._file.close()
 
 
-async def open_sqlite(path: Path, *, metrics: Metrics) -> OpenStore:
+async def open_sqlite(path: Path, *, metrics: Metrics, clock: Clock = now) -> OpenStore:
     """Open the database in the file at `path`, which this process must have to itself."""
     await asyncio.to_thread(_make_ready, path)
-    return SqliteStore(path, metrics=metrics)
+    return SqliteStore(path, metrics=metrics, clock=clock)
 
 
 def _make_ready(path: Path) -> None:
@@ -68,7 +69,9 @@ def _make_ready(path: Path) -> None:
     migrate_sqlite(path)
 
 
-async def open_postgres(dsn: str, *, readers: int, metrics: Metrics) -> OpenStore:
+async def open_postgres(
+    dsn: str, *, readers: int, metrics: Metrics, clock: Clock = now
+) -> OpenStore:
     """Open the PostgreSQL database at `dsn`; raises Unavailable when it cannot be reached."""
     # The driver and its dialect are a tenth of a start, and on SQLite nothing needs them.
     import asyncpg  # noqa: PLC0415 -- as above
@@ -81,4 +84,4 @@ async def open_postgres(dsn: str, *, readers: int, metrics: Metrics) -> OpenStor
         raise Unavailable(
             f"PostgreSQL cannot be reached ({error}); is JACKFIELD_DATABASE_URL right?",
         ) from error
-    return PostgresStore(dsn, readers=readers, metrics=metrics)
+    return PostgresStore(dsn, readers=readers, metrics=metrics, clock=clock)

@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import structlog
 
+from jackfield.clock import Clock, Moment, now
 from jackfield.metrics import Metrics
 from jackfield.problems import Unavailable
 from jackfield.storage import condition, lockstep
@@ -65,6 +66,7 @@ class PostgresStore:
         *,
         readers: int,
         metrics: Metrics,
+        clock: Clock = now,
         lock_timeout: timedelta = timedelta(seconds=2),
     ) -> None:
         self._dsn = dsn
@@ -83,7 +85,12 @@ class PostgresStore:
             self._idle.put_nowait(None)
         self._surveyor: Connection | None = None
         self._surveying = asyncio.Lock()
-        self._committer = Committer(self._run_batch, metrics=metrics)
+        self._committer = Committer(self._run_batch, clock=clock, metrics=metrics)
+
+    @property
+    def committing_since(self) -> Moment | None:
+        """See `Committing.committing_since`."""
+        return self._committer.since
 
     async def commit(self, work: Unit[Result]) -> Result:
         """Run `work` in a transaction; see `Store.commit`."""

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from jackfield.clock import Clock, Moment, now
 from jackfield.metrics import Metrics
 from jackfield.problems import Unavailable
 from jackfield.storage import condition
@@ -37,7 +38,7 @@ _SURVEY_CACHE = 2_048
 class SqliteStore:
     """A store on one SQLite file, owned by this process."""
 
-    def __init__(self, path: Path, *, metrics: Metrics) -> None:
+    def __init__(self, path: Path, *, metrics: Metrics, clock: Clock = now) -> None:
         self._path = path
         self._reader = _connect(path, query_only=True)
         self._writer = _connect(path)
@@ -45,7 +46,14 @@ class SqliteStore:
         self._memory = Memory()
         self._surveyor = _connect(path, query_only=True, cache=_SURVEY_CACHE)
         self._surveying = ThreadPoolExecutor(1, thread_name_prefix="surveyor")
-        self._committer = Committer(self._run_batch, metrics=metrics, most_quick=_QUICK_BATCH)
+        self._committer = Committer(
+            self._run_batch, clock=clock, metrics=metrics, most_quick=_QUICK_BATCH
+        )
+
+    @property
+    def committing_since(self) -> Moment | None:
+        """See `Committing.committing_since`."""
+        return self._committer.since
 
     async def commit(self, work: Unit[Result]) -> Result:
         """Run `work` in a transaction; see `Store.commit`."""
