@@ -63,26 +63,31 @@ def started(
     cpu: int = SERVER_CPU,
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
-    """Start a program that listens on `port`, wait until it does, and end it afterwards."""
-    child = subprocess.Popen(
-        ["taskset", "-c", str(cpu), *command],
-        env={**os.environ, **(environ or {})},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    try:
-        _wait_for(port, child)
-        yield Server(port, psutil.Process(child.pid))
-    finally:
-        child.terminate()
-        child.communicate(timeout=60)
+    """Start a program that listens on `port`, wait until it does, and end it afterwards.
+
+    What it complained of meanwhile is shown then: a figure may have its reason there.
+    """
+    with tempfile.TemporaryFile() as complaints:
+        child = subprocess.Popen(
+            ["taskset", "-c", str(cpu), *command],
+            env={**os.environ, **(environ or {})},
+            stdout=subprocess.DEVNULL,
+            stderr=complaints,
+        )
+        try:
+            _wait_for(port, child)
+            yield Server(port, psutil.Process(child.pid))
+        finally:
+            child.terminate()
+            child.wait(timeout=60)
+            complaints.seek(0)
+            sys.stderr.write(complaints.read().decode(errors="replace"))
 
 
 def _wait_for(port: int, child: subprocess.Popen[bytes]) -> None:
     for _ in range(600):
         if child.poll() is not None:
-            said = child.stderr.read().decode() if child.stderr else ""
-            raise SystemExit(f"{child.args!r} ended at once:\n{said}")
+            raise SystemExit(f"{child.args!r} ended at once:")
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
@@ -154,7 +159,7 @@ def _databases(names: Sequence[str], directory: Path) -> Iterator[tuple[str, dic
     common = {
         "JACKFIELD_OWNERSHIP": "trust",
         "JACKFIELD_EGRESS_ALLOW": "127.0.0.0/8",
-        "JACKFIELD_LOG_LEVEL": "error",
+        "JACKFIELD_LOG_LEVEL": "warning",
         "JACKFIELD_DATA": str(directory / "data"),
     }
     if "sqlite" in names:
