@@ -23,6 +23,7 @@ from jackfield.delivery import withdrawing
 from jackfield.storage.dialects import Prepared
 from jackfield.storage.heads import first_of
 from jackfield.storage.lanes import QUEUES
+from jackfield.storage.places import in_account
 from jackfield.storage.tables import contacts, deliveries, pending, withdrawals
 from jackfield.storage.withdrawal_marks import mark_account
 from jackfield.units import Row, Steps, tally, unit
@@ -34,8 +35,7 @@ _SOME_PENDING = Prepared(
     .where(
         pending.c.account_id == bindparam("account_id"),
         pending.c.kind == "deliver",
-        # The sum keeps the primary key out of it: an account's rows are found by the account.
-        pending.c.number + 0 <= bindparam("up_to"),
+        in_account(pending) <= bindparam("up_to"),
     )
     .limit(bindparam("limit", type_=Integer)),
 )

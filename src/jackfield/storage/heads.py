@@ -7,6 +7,8 @@ from typing import Final
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.sql.selectable import NamedFromClause
 
+from jackfield.storage.places import in_conversation
+
 NEWEST: Final = 2**63 - 1
 """What no row of `pending` is numbered above."""
 
@@ -16,12 +18,9 @@ def first_of(
 ) -> Select[tuple[int]]:
     """Return the query for the lowest number of a conversation from `since` on.
 
-    `rows` is `pending` by another name. Its index of conversations has the sum for a number, and
-    no other index has: when its rows were counted, `pending` was almost empty, so PostgreSQL takes
-    any index for as good as another. It would look for a number in the index of conversations,
-    or for a conversation in that of numbers, and read all that somebody's snapshot keeps.
+    `rows` is `pending` by another name.
     """
-    place = rows.c.number + 0
+    place = in_conversation(rows)
     return (
         select(rows.c.number)
         .where(rows.c.conversation == conversation, place >= since)

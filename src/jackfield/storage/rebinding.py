@@ -25,6 +25,7 @@ from jackfield.delivery.records import RANGE, Kind, State
 from jackfield.storage.dialects import Prepared
 from jackfield.storage.giving_up import CALL_NEXT
 from jackfield.storage.held import IS_HEARD, LOCK_ACCOUNT
+from jackfield.storage.places import in_account
 from jackfield.storage.tables import accounts, applications, deliveries, pending
 from jackfield.units import Steps, unit
 
@@ -213,8 +214,8 @@ def _misplaced(names: frozenset[str]) -> Prepared:
 
 
 def _place(*, has_account: bool) -> ColumnElement[int]:
-    """Return the number, for an account as only its index has it: see `heads`.
+    """Return the number, for an account as only its index has it.
 
     PostgreSQL would rather read all that waits in the order of the primary key.
     """
-    return _number + 0 if has_account else _number
+    return in_account(pending) if has_account else _number

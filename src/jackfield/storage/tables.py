@@ -292,8 +292,8 @@ pending = Table(
     Column("lane", BigInteger, nullable=False, server_default="0", comment="hash(tenant, target)"),
     Column("account_id", BigInteger, nullable=False, server_default="0"),
     Column("failing_since", BigInteger, comment="since when this one is refused, others not"),
-    # The sum keeps them out of the way of those who look for a number: see `heads`.
-    Index("ix_pending_account", "account_id", text("(number + 0)")),
+    # Each has the number in words of its own, which keep it out of the others' way: see `places`.
+    Index("ix_pending_account", "account_id", text("(number - 0)")),
     Index("ix_pending_conversation", "conversation", text("(number + 0)")),
     # What was never tried and what was are two queues of a lane: retries hold up nothing new.
     Index(
