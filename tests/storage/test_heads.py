@@ -42,7 +42,8 @@ async def busy(postgres_url: str) -> AsyncIterator[Session]:
         await connection.execute(
             "INSERT INTO pending "
             "(kind, subject, shard, conversation, due_at, since, tries, lane, account_id) "
-            "SELECT 'deliver', 'd' || g, 0, g % 2000, g, 0, 0, 1, 1 FROM generate_series(1, 60000) g"
+            "SELECT 'deliver', 'd' || g, 0, g % 2000, g, 0, 0, 1, 1 "
+            "FROM generate_series(1, 60000) g"
         )
         await connection.execute("DELETE FROM pending WHERE number > 5")
         yield connection

@@ -13,12 +13,12 @@ from sqlalchemy.sql.selectable import FromClause
 
 
 def in_conversation(rows: FromClause) -> ColumnElement[int]:
-    """Return the number of `rows`, which is `pending`, as only its index of conversations has it."""
+    """Return the number of `rows` (`pending`) as only its index of conversations has it."""
     place: ColumnElement[int] = rows.c.number + 0
     return place
 
 
 def in_account(rows: FromClause) -> ColumnElement[int]:
-    """Return the number of `rows`, which is `pending`, as only its index of accounts has it."""
+    """Return the number of `rows` (`pending`) as only its index of accounts has it."""
     place: ColumnElement[int] = rows.c.number - 0
     return place
