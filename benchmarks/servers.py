@@ -87,7 +87,7 @@ def started(
 def _wait_for(port: int, child: subprocess.Popen[bytes]) -> None:
     for _ in range(600):
         if child.poll() is not None:
-            raise SystemExit(f"{child.args!r} ended at once:")
+            raise SystemExit(f"{child.args!r} ended at once; what it said is above.")
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
